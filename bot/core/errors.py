@@ -1,0 +1,95 @@
+"""Every error whose text a person may read.
+
+    PatchbotError
+    ├── UsageError            what was typed cannot be understood: exit code 2
+    ├── ConfigurationError    patchbot.toml, environment variables, secrets: exit code 2
+    ├── NotAllowed            the person may not do this; carries the reason
+    ├── NotFound              no such environment, node, …
+    ├── Ambiguous             several things bear that name; carries the candidates
+    ├── AwsError              AWS answered no, or did not answer: exit code 4 when nothing at all was read
+    │   ├── AccessDenied      a missing right; names the operation
+    │   ├── Throttled         the time limit passed while AWS kept refusing the pace
+    │   └── Unreachable       no connection, no credentials, no such endpoint
+    └── SlackError            Slack refused or could not be reached: exit code 4
+
+Anything else that is raised is a fault of ours: the person sees an error id, the log has the rest.
+"""
+
+from __future__ import annotations
+
+
+class PatchbotError(Exception):
+    """An error that explains itself: `message` says what was wrong, `hint` what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UsageError(PatchbotError):
+    """What was typed cannot be understood or is not allowed there."""
+
+    exit_code = 2
+
+
+class ConfigurationError(PatchbotError):
+    """The configuration is wrong or incomplete."""
+
+    exit_code = 2
+
+
+class NotAllowed(PatchbotError):
+    """This person may not do this."""
+
+
+class NotFound(UsageError):
+    """Nothing bears that name."""
+
+
+class Ambiguous(UsageError):
+    """Several things bear that name; patchbot never guesses which one was meant."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = candidates
+
+
+class AwsError(PatchbotError):
+    """AWS did not give what was asked for. `code` is AWS's own error code, or the kind of failure."""
+
+    exit_code = 4
+
+    def __init__(
+        self, message: str, *, code: str = "", operation: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.operation = operation
+
+
+class AccessDenied(AwsError):
+    """The credentials lack a right."""
+
+
+class Throttled(AwsError):
+    """AWS kept refusing the pace until the time limit of the reading passed."""
+
+
+class Unreachable(AwsError):
+    """AWS could not be reached or asked: network, endpoint, credentials."""
+
+
+class SlackError(PatchbotError):
+    """Slack refused a call or could not be reached. `code` is Slack's own error name."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code

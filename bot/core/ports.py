@@ -1,0 +1,73 @@
+"""What the use cases need from the world outside. Each port is as narrow as its users allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from bot.core.environments import Environment, Target
+from bot.core.nodes import Baseline, NodeKey, Patch
+from bot.core.readings import Reading, TargetReading
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told while reading: the target in words, nodes read so far, nodes known so far. Called from any thread."""
+
+
+class Clock(Protocol):
+    """Where "now" comes from."""
+
+    def __call__(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+class ComplianceGateway(Protocol):
+    """Reads patch compliance from AWS. Safe to call from several threads at once."""
+
+    def read_target(
+        self, environment: Environment, target: Target, *, progress: Progress | None = None
+    ) -> TargetReading:
+        """Every managed node of `environment` in `target` with its patch state.
+
+        Raises AwsError when the target cannot be enumerated. A part that fails later is a gap in the answer, its
+        nodes are there with `unread` set.
+        """
+        ...
+
+    def patches(self, key: NodeKey, target: Target) -> tuple[Patch, ...]:
+        """The patches of one node that make it non-compliant or wait for approval. Raises AwsError."""
+        ...
+
+    def baseline(self, baseline_id: str, target: Target) -> Baseline:
+        """The baseline of that id or ARN. Raises AwsError."""
+        ...
+
+
+class ReadingStore(Protocol):
+    """Keeps the last reading of each environment. May be deleted at any time: it is only a cache."""
+
+    def load(self, environment: Environment) -> Reading | None:
+        """The last reading, with `source` "cache"; None when there is none or the configuration changed since."""
+        ...
+
+    def save(self, environment: Environment, reading: Reading) -> None:
+        """Replace the last reading by this one, whole or not at all."""
+        ...
+
+    def load_patches(
+        self, key: NodeKey, operation_end_time: datetime | None
+    ) -> tuple[datetime, tuple[Patch, ...]] | None:
+        """When the patches of that node were read, and they; None unless read for that very operation."""
+        ...
+
+    def save_patches(
+        self,
+        key: NodeKey,
+        operation_end_time: datetime | None,
+        patches: tuple[Patch, ...],
+        *,
+        read_at: datetime,
+    ) -> None:
+        """Keep the patches of a node as they were after its operation that ended then."""
+        ...

@@ -1,0 +1,78 @@
+"""What one reading of an environment brought, target by target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.core.environments import Target
+from bot.core.nodes import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of the fleet that could not be read: its nodes count as unknown.
+
+    `nodes` is how many nodes that concerns as far as anybody knows; `last_read_at` is when they were last read
+    (None: never, so nobody knows how many there are). `unreachable` tells a missing connection from a refusal.
+    """
+
+    account: str
+    region: str
+    reason: str
+    nodes: int = 0
+    last_read_at: datetime | None = None
+    hint: str = ""
+    unreachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReading:
+    """One account and Region, as read at `read_at` (None: it has never been read)."""
+
+    target: Target
+    account: str
+    read_at: datetime | None
+    observations: tuple[Observation, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All targets of an environment. `as_of` is when the reading was made; `source` is "aws" or "cache"."""
+
+    environment: str
+    as_of: datetime
+    targets: tuple[TargetReading, ...]
+    source: str = "aws"
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """Every node once, terminated ones nowhere, in one fixed order."""
+        found = {
+            seen.node.key: seen
+            for target in self.targets
+            for seen in target.observations
+            if not seen.node.terminated
+        }
+        return tuple(found[key] for key in sorted(found))
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        return tuple(gap for target in self.targets for gap in target.gaps)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Remarks that change no number (a tag that could not be read), each once."""
+        return tuple(dict.fromkeys(notice for target in self.targets for notice in target.notices))
+
+
+def failed(target: Target, last: TargetReading | None, gap: Gap) -> TargetReading:
+    """A target that could not be read now: its nodes by the last reading, every one of them unreadable."""
+    if last is None:
+        return TargetReading(target, gap.account, None, gaps=(gap,))
+    known = tuple(replace(seen, unread=gap.reason) for seen in last.observations)
+    counted = sum(not (seen.node.stopped or seen.node.terminated) for seen in known)
+    told = replace(gap, account=last.account, nodes=counted, last_read_at=last.read_at)
+    return TargetReading(target, last.account, last.read_at, known, (told,), last.notices)

@@ -1,0 +1,168 @@
+"""What a command takes, as a pydantic model: it is parser, validator, help and usage line at once."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from bot.chatops.grammar import Sentence
+from bot.chatops.suggest import did_you_mean
+from bot.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentName:
+    """Marks a field that names a configured environment: `Annotated[str, EnvironmentName()]`."""
+
+
+class Arguments(BaseModel):
+    """Base of every command's arguments.
+
+    `WORDS` are the fields filled by bare words, in order. A `bool` field is a flag, set by its own bare name. All
+    other fields are options, `key:value`. `Literal` fields take one of their words, whatever the case.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    WORDS: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def option_keys(cls) -> tuple[str, ...]:
+        """The fields that are given as `key:value`."""
+        return tuple(
+            name
+            for name, field in cls.model_fields.items()
+            if name not in cls.WORDS and not _is_flag(field)
+        )
+
+    @classmethod
+    def flags(cls) -> tuple[str, ...]:
+        """The fields that are set by their bare name."""
+        return tuple(name for name, field in cls.model_fields.items() if _is_flag(field))
+
+    @classmethod
+    def usage(cls) -> str:
+        """The arguments as a usage line: `<environment> [by:severity|os] [refresh]`."""
+        words = (
+            f"<{name}>" if cls.model_fields[name].is_required() else f"[{name}]"
+            for name in cls.WORDS
+        )
+        options = (f"[{key}:{_values(cls.model_fields[key])}]" for key in cls.option_keys())
+        flags = (f"[{name}]" for name in cls.flags())
+        return " ".join((*words, *options, *flags))
+
+    @classmethod
+    def bind(cls, sentence: Sentence, environments: Sequence[str]) -> Self:
+        """The arguments of `sentence`. Raises UsageError that names the word, what is allowed and what is next."""
+        values = cls._from_words(sentence) | cls._from_options(sentence)
+        for name, field in cls.model_fields.items():
+            if _names_environment(field):
+                values |= _environment(name, values.get(name), field, environments)
+            elif name in values and isinstance(values[name], str):
+                values[name] = _one_of(name, values[name], _choices(field))
+        missing = [
+            name
+            for name in cls.WORDS
+            if cls.model_fields[name].is_required() and name not in values
+        ]
+        if missing:
+            raise UsageError(
+                f"“{sentence.command}” needs {_article(missing[0])}.", hint=cls._how(sentence)
+            )
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise UsageError(f"“{where}”: {message}.", hint=cls._how(sentence)) from None
+
+    @classmethod
+    def _how(cls, sentence: Sentence) -> str:
+        return f"Use: `{f'/patch {sentence.command} {cls.usage()}'.rstrip()}`"
+
+    @classmethod
+    def _from_words(cls, sentence: Sentence) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        open_words = list(cls.WORDS)
+        for word in sentence.words:
+            if word.casefold() in cls.flags():
+                values[word.casefold()] = True
+            elif open_words:
+                values[open_words.pop(0)] = word
+            else:
+                raise UsageError(
+                    f"I don't know what to do with “{word}” here.", hint=cls._how(sentence)
+                )
+        return values
+
+    @classmethod
+    def _from_options(cls, sentence: Sentence) -> dict[str, Any]:
+        allowed = {*cls.option_keys(), *cls.WORDS}
+        for key, _ in sentence.options:
+            if key not in allowed:
+                hint = did_you_mean(key, cls.option_keys())
+                raise UsageError(
+                    f"“{sentence.command}” has no option “{key}:”.",
+                    hint=f"{hint} {cls._how(sentence)}".strip(),
+                )
+        return dict(sentence.options)
+
+
+def _is_flag(field: FieldInfo) -> bool:
+    return field.annotation is bool
+
+
+def _names_environment(field: FieldInfo) -> bool:
+    return any(isinstance(mark, EnvironmentName) for mark in field.metadata)
+
+
+def _choices(field: FieldInfo) -> tuple[str, ...]:
+    """The words a Literal field takes; empty for free text."""
+    annotation = field.annotation
+    if get_origin(annotation) in {Union, types.UnionType}:
+        annotation = next(one for one in get_args(annotation) if one is not type(None))
+    if get_origin(annotation) is not Literal:
+        return ()
+    return tuple(word for word in get_args(annotation) if word)
+
+
+def _values(field: FieldInfo) -> str:
+    return "|".join(_choices(field)) or "…"
+
+
+def _article(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if not choices:
+        return value
+    folded = value.casefold().replace("-", "_")
+    if folded in choices:
+        return folded
+    raise UsageError(
+        f"“{name}:{value}” is not possible.",
+        hint=f"{did_you_mean(folded, choices)} Possible: {', '.join(choices)}.".strip(),
+    )
+
+
+def _environment(
+    name: str, value: str | None, field: FieldInfo, environments: Sequence[str]
+) -> dict[str, str]:
+    if value is None:
+        # Where there is only one environment nobody should have to name it.
+        return {name: environments[0]} if field.is_required() and len(environments) == 1 else {}
+    folded = value.casefold()
+    if folded in environments:
+        return {name: folded}
+    hint = did_you_mean(folded, environments)
+    raise UsageError(
+        f"There is no environment “{value}”.",
+        hint=f"{hint} Environments: {', '.join(environments)}.".strip(),
+    )

@@ -1,0 +1,50 @@
+"""What a command gets to work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bot.chatops.grammar import Sentence
+from bot.core.identity import AccessPolicy, Person
+from bot.core.ports import Progress
+from bot.services.compliance import Compliance
+from bot.services.doctor import Doctor
+
+if TYPE_CHECKING:
+    from bot.chatops.registry import Registry
+
+
+class Surface(StrEnum):
+    """Where the answer will be read."""
+
+    SLACK = "slack"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases a command may call, put together once by the composition root."""
+
+    compliance: Compliance
+    access: AccessPolicy
+    doctor: Doctor
+    commands: Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One question: who asks, what exactly, when, and what is there to answer it with.
+
+    `shared` is True when the answer will be seen by a whole channel.
+    """
+
+    services: Services
+    person: Person
+    sentence: Sentence
+    now: datetime
+    surface: Surface
+    shared: bool = False
+    progress: Progress | None = None

@@ -1,0 +1,87 @@
+"""The front door of every question, from Slack and from the terminal alike: parse, authorise, bind, answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.chatops.command import AnyCommand
+from bot.chatops.context import Context, Services, Surface
+from bot.chatops.grammar import Sentence, parse
+from bot.chatops.reply import Attachment, Card
+from bot.core.errors import NotAllowed, UsageError
+from bot.core.identity import Person
+from bot.core.ports import Clock, Progress
+from bot.core.reports import Report
+
+DEFAULT_COMMAND = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A report with the command that made it, ready to be shown."""
+
+    command: AnyCommand
+    report: Report
+    context: Context
+
+    def card(self) -> Card:
+        """The answer as a Slack message."""
+        return self.command.slack(self.report, self.context)
+
+    def attachment(self) -> Attachment:
+        """The answer as a file. Raises UsageError where a command has none."""
+        if self.command.file is None:
+            raise UsageError(f"“{self.command.name}” has no file to hand over.")
+        return self.command.file(self.report, self.context)
+
+    def json(self) -> str:
+        """The report itself, under its versioned schema name."""
+        return self.report.model_dump_json(by_alias=True, indent=2)
+
+    @property
+    def exit_code(self) -> int:
+        """The terminal's exit code."""
+        return self.command.exit_code(self.report)
+
+
+class Desk:
+    """Answers sentences of the grammar for people, with their own rights."""
+
+    def __init__(self, services: Services, *, clock: Clock) -> None:
+        self._services = services
+        self._clock = clock
+
+    def understand(self, text: str) -> tuple[AnyCommand, Sentence]:
+        """The command and the sentence behind `text`. Raises UsageError and NotFound."""
+        first = parse(text)
+        command = self._services.commands.get(first.command or DEFAULT_COMMAND)
+        return command, parse(text, keys=command.arguments.option_keys())
+
+    def answer(
+        self,
+        text: str,
+        person: Person,
+        *,
+        surface: Surface,
+        shared: bool = False,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """Do what `text` asks. Raises PatchbotError with the reason where it cannot be done."""
+        command, sentence = self.understand(text)
+        decision = self._services.access.decide(person, command.role)
+        if not decision.allowed:
+            raise NotAllowed(
+                f"You may not use “{command.name}”: {decision.reason}.",
+                hint="`/patch help` lists what you may do; a patchbot admin can give you the role.",
+            )
+        arguments = command.arguments.bind(sentence, self._services.compliance.environments)
+        context = Context(
+            self._services,
+            person,
+            sentence,
+            self._clock(),
+            surface,
+            shared=shared,
+            progress=progress,
+        )
+        return Answer(command, command.run(arguments, context), context)

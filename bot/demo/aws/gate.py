@@ -1,0 +1,66 @@
+"""The WSGI gate in front of moto: reads the call, logs it, sends it through the faults."""
+
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+from bot.demo.aws import wire
+from bot.demo.aws.calls import Call, CallLog
+from bot.demo.aws.faults import Faults
+from bot.demo.aws.installation import is_implemented
+from bot.demo.aws.wire import Answer
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
+
+
+class Gate:
+    """A WSGI application around moto's."""
+
+    def __init__(self, application: Application, *, log: CallLog, faults: Faults) -> None:
+        self._application = application
+        self._log = log
+        self._faults = faults
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one request. Raises ConnectionCutError when a fault wants no answer at all."""
+        call = wire.read_call(environ)
+        if call is None:
+            # Also keeps a web page in somebody's browser away from moto's reset and data doors.
+            answer = Answer(403, b'{"__type": "MissingAuthenticationTokenException"}')
+        else:
+            self._log.record(call)
+            answer = self._faults.apply(call, lambda each: self._dispatch(environ, each))
+        status = f"{answer.status} {_REASONS.get(answer.status, 'Status')}"
+        length = ("Content-Length", str(len(answer.body)))
+        start_response(status, [*answer.headers, length])
+        return [answer.body]
+
+    def _dispatch(self, environ: dict[str, Any], call: Call) -> Answer:
+        if call.service == "ssm" and not is_implemented(call.operation):
+            # moto would answer 500 with a page of HTML, which every client retries.
+            return wire.error(call, "UnknownOperationException", f"{call.operation} is unknown.")
+        environ["wsgi.input"] = BytesIO(call.body)
+        environ["CONTENT_LENGTH"] = str(len(call.body))
+        head: list[Any] = []
+
+        def keep_head(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+            head[:] = [int(status.split()[0]), headers]
+
+        body = self._application(environ, keep_head)
+        try:
+            content = b"".join(body)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+        status, headers = head
+        return Answer(status, content, tuple(pair for pair in headers if _is_aws_header(*pair)))
+
+
+def _is_aws_header(name: str, _: str) -> bool:
+    # moto invites every origin; AWS does not, and the length is written anew.
+    return name.lower() != "content-length" and not name.lower().startswith("access-control-")

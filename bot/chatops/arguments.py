@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from bot.chatops.grammar import Sentence
 from bot.chatops.suggest import did_you_mean
@@ -20,11 +21,31 @@ class EnvironmentName:
     """Marks a field that names a configured environment: `Annotated[str, EnvironmentName()]`."""
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Marks a field that takes one of `words`, whatever the case: `Annotated[str, OneOf(STATES)]`."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One thing a command takes, as its help shows it. `choices` is empty for free text."""
+
+    form: str
+    choices: tuple[str, ...] = ()
+    description: str = ""
+
+
+CHOICES_IN_USAGE = 6
+"""A usage line is to be read at a glance; the help of the command lists the rest."""
+
+
 class Arguments(BaseModel):
     """Base of every command's arguments.
 
     `WORDS` are the fields filled by bare words, in order. A `bool` field is a flag, set by its own bare name. All
-    other fields are options, `key:value`. `Literal` fields take one of their words, whatever the case.
+    other fields are options, `key:value`. `Literal` and `OneOf` fields take one of their words, whatever the case.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,18 +69,27 @@ class Arguments(BaseModel):
     @classmethod
     def usage(cls) -> str:
         """The arguments as a usage line: `<environment> [by:severity|os] [refresh]`."""
-        words = (
-            f"<{name}>" if cls.model_fields[name].is_required() else f"[{name}]"
-            for name in cls.WORDS
+        return " ".join(argument.form for argument in cls.described())
+
+    @classmethod
+    def described(cls) -> tuple[Argument, ...]:
+        """Every argument in the order of the usage line, with what it takes and its description."""
+        return tuple(
+            _described(name, cls.model_fields[name], word=name in cls.WORDS)
+            for name in (*cls.WORDS, *cls.option_keys(), *cls.flags())
         )
-        options = (f"[{key}:{_values(cls.model_fields[key])}]" for key in cls.option_keys())
-        flags = (f"[{name}]" for name in cls.flags())
-        return " ".join((*words, *options, *flags))
 
     @classmethod
     def bind(cls, sentence: Sentence, environments: Sequence[str]) -> Self:
         """The arguments of `sentence`. Raises UsageError that names the word, what is allowed and what is next."""
-        values = cls._from_words(sentence) | cls._from_options(sentence)
+        values, options = cls._from_words(sentence), cls._from_options(sentence)
+        for name in options:
+            if name in values:
+                raise UsageError(
+                    f"“{sentence.command}” has two values for {name}: “{values[name]}” and “{options[name]}”.",
+                    hint=cls._how(sentence),
+                )
+        values |= options
         for name, field in cls.model_fields.items():
             if _names_environment(field):
                 values |= _environment(name, values.get(name), field, environments)
@@ -77,10 +107,8 @@ class Arguments(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"“{where}”: {message}.", hint=cls._how(sentence)) from None
+            fault = error.errors(include_url=False)[0]
+            raise UsageError(_in_words(fault), hint=cls._how(sentence)) from None
 
     @classmethod
     def _how(cls, sentence: Sentence) -> str:
@@ -89,9 +117,9 @@ class Arguments(BaseModel):
     @classmethod
     def _from_words(cls, sentence: Sentence) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        open_words = list(cls.WORDS)
+        open_words, flags = list(cls.WORDS), cls.flags()
         for word in sentence.words:
-            if word.casefold() in cls.flags():
+            if word.casefold() in flags:
                 values[word.casefold()] = True
             elif open_words:
                 values[open_words.pop(0)] = word
@@ -123,7 +151,10 @@ def _names_environment(field: FieldInfo) -> bool:
 
 
 def _choices(field: FieldInfo) -> tuple[str, ...]:
-    """The words a Literal field takes; empty for free text."""
+    """The words a Literal or OneOf field takes; empty for free text."""
+    for mark in field.metadata:
+        if isinstance(mark, OneOf):
+            return mark.words
     annotation = field.annotation
     if get_origin(annotation) in {Union, types.UnionType}:
         annotation = next(one for one in get_args(annotation) if one is not type(None))
@@ -132,8 +163,35 @@ def _choices(field: FieldInfo) -> tuple[str, ...]:
     return tuple(word for word in get_args(annotation) if word)
 
 
-def _values(field: FieldInfo) -> str:
-    return "|".join(_choices(field)) or "…"
+def _described(name: str, field: FieldInfo, *, word: bool) -> Argument:
+    choices = _choices(field)
+    if word:
+        form = f"<{name}>" if field.is_required() else f"[{name}]"
+    elif _is_flag(field):
+        form = f"[{name}]"
+    else:
+        shown = choices if len(choices) <= CHOICES_IN_USAGE else (*choices[:3], "…")
+        kind = "number" if field.annotation is int else "text"
+        form = f"[{name}:{'|'.join(shown) or f'<{kind}>'}]"
+    return Argument(form, choices, field.description or "")
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    """What pydantic found wrong, said to a person."""
+    name, value, limits = fault["loc"][0], fault["input"], fault.get("ctx", {})
+    match fault["type"]:
+        case "int_parsing":
+            return f"“{name}:{value}” is not a whole number."
+        case "greater_than_equal":
+            return f"“{name}:{value}” is too small; the least is {limits['ge']}."
+        case "less_than_equal":
+            return f"“{name}:{value}” is too large; the most is {limits['le']:,}."
+        case "string_too_long":
+            return f"“{name}:” is longer than {limits['max_length']} characters."
+        case "value_error":
+            return str(limits["error"])
+        case _:
+            return f"“{name}:{value}” is not possible: {fault['msg']}."
 
 
 def _article(name: str) -> str:

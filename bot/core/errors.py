@@ -6,6 +6,7 @@
     ├── NotAllowed            the person may not do this; carries the reason
     ├── NotFound              no such environment, node, …
     ├── Ambiguous             several things bear that name; carries the candidates
+    ├── StorageError          a database file cannot be read or written
     ├── AwsError              AWS answered no, or did not answer: exit code 4 when nothing at all was read
     │   ├── AccessDenied      a missing right; names the operation
     │   ├── Throttled         the time limit passed while AWS kept refusing the pace
@@ -16,6 +17,8 @@ Anything else that is raised is a fault of ours: the person sees an error id, th
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 
 class PatchbotError(Exception):
@@ -52,12 +55,23 @@ class NotFound(UsageError):
     """Nothing bears that name."""
 
 
+class Candidate(NamedTuple):
+    """One thing that may have been meant: how people tell it from the others, and the sentence that means it alone."""
+
+    label: str
+    sentence: str
+
+
 class Ambiguous(UsageError):
     """Several things bear that name; patchbot never guesses which one was meant."""
 
-    def __init__(self, message: str, candidates: tuple[str, ...], *, hint: str = "") -> None:
+    def __init__(self, message: str, candidates: tuple[Candidate, ...], *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.candidates = candidates
+
+
+class StorageError(PatchbotError):
+    """A database file cannot be read or written: permissions, disk, damage."""
 
 
 class AwsError(PatchbotError):

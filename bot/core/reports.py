@@ -172,6 +172,7 @@ class BaselineRow(Report):
     description: str = ""
     default: bool = False
     compliance_levels: tuple[str, ...] = ()
+    approve_after_days: tuple[int, ...] = ()
 
 
 class NodeReport(Report):

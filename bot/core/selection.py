@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.core.figures import Judged, all_worst_first, patch_group, platform, severity
+from bot.core.figures import BREAKDOWNS, Judged, all_worst_first, platform, severity
 from bot.core.judgement import Reason, Status
 
 EVERY_STATE = "all"
 
+# As `Attention` counts them, old patch states included: every figure leads to exactly its nodes.
 _ATTENTION: dict[str, Callable[[Judged], bool]] = {
     "connection_lost": lambda one: one.seen.node.connection_lost,
-    "pending_reboot": lambda one: Reason.INSTALLED_PENDING_REBOOT in one.verdict.reasons,
+    "pending_reboot": lambda one: (
+        one.seen.state is not None and one.seen.state.installed_pending_reboot > 0
+    ),
+    "failed": lambda one: one.seen.state is not None and one.seen.state.failed > 0,
 }
 
 STATES = (
     EVERY_STATE,
     *(status.value for status in Status),
-    *(reason.value for reason in Reason),
+    *(reason.value for reason in Reason if reason not in _ATTENTION),
     *_ATTENTION,
 )
 """What `state:` takes: a status, a reason, or something that wants attention."""
@@ -52,11 +56,15 @@ class Filter:
             and self.severity in {"", severity(one)}
             and _within(self.os, f"{platform(one)} {node.platform_type}")
             and _within(self.name, f"{node.name} {node.instance_id}")
-            and _equal(self.owner, node.owner)
-            and _equal(self.group, patch_group(one))
-            and _equal(self.region, node.region)
-            and _equal(self.account, node.account)
+            and self._same("owner", self.owner, one)
+            and self._same("group", self.group, one)
+            and self._same("region", self.region, one)
+            and self._same("account", self.account, one)
         )
+
+    def _same(self, breakdown: str, wanted: str, one: Judged) -> bool:
+        """As the breakdown names it, so that each of its rows leads to its nodes: “(no owner)” is a value, too."""
+        return not wanted or wanted.casefold() == BREAKDOWNS[breakdown](one).casefold()
 
     def _state_matches(self, one: Judged) -> bool:
         if self.state == EVERY_STATE:
@@ -64,10 +72,6 @@ class Filter:
         if self.state in _ATTENTION:
             return one.verdict.status is not Status.STOPPED and _ATTENTION[self.state](one)
         return self.state in {one.verdict.status, *one.verdict.reasons}
-
-
-def _equal(wanted: str, text: str) -> bool:
-    return not wanted or wanted.casefold() == text.casefold()
 
 
 def _within(wanted: str, text: str) -> bool:

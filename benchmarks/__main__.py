@@ -1,0 +1,38 @@
+"""`python -m benchmarks`: lists the benchmarks; `python -m benchmarks <name> […]` runs one.
+
+A benchmark is a module in this folder with a `main(arguments)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from types import ModuleType
+
+import benchmarks
+
+
+def found() -> dict[str, ModuleType]:
+    """The benchmarks by name."""
+    modules = {
+        module.name: importlib.import_module(f"benchmarks.{module.name}")
+        for module in pkgutil.iter_modules(benchmarks.__path__)
+        if module.name != "__main__"
+    }
+    return {name: module for name, module in modules.items() if hasattr(module, "main")}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmark named first. Returns the exit code."""
+    known = found()
+    if not arguments or arguments[0] not in known:
+        print("Usage: python -m benchmarks <name>\n")
+        for name, module in sorted(known.items()):
+            print(f"  {name:<10} {(module.__doc__ or '').splitlines()[0]}")
+        return 0 if not arguments else 2
+    return int(known[arguments[0]].main(arguments[1:]) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

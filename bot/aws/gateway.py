@@ -1,0 +1,87 @@
+"""The compliance gateway on AWS: nodes, patch states, patches and baselines of one account and Region at a time."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.aws.baselines import Baselines, is_default
+from bot.aws.calls import Crew, Round
+from bot.aws.clients import Clients
+from bot.aws.details import patches_of
+from bot.aws.identities import Identities
+from bot.aws.reading import TargetReader
+from bot.core.environments import Environment, Target
+from bot.core.nodes import Baseline, NodeKey, Patch
+from bot.core.ports import Clock, Progress
+from bot.core.readings import TargetReading
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+class AwsGateway:
+    """`bot.core.ports.ComplianceGateway` over botocore. Safe to use from several threads.
+
+    At most `concurrency` calls are on the wire at once, over all targets. `time_limit` is what one reading, or one
+    question about a node, may take in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 16,
+        time_limit: float = 120.0,
+        user_agent: str = "patchbot",
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._time_limit = time_limit
+        self._clients = Clients(connections=concurrency, user_agent=user_agent)
+        self._crew = Crew(self._clients, size=concurrency, monotonic=monotonic, jitter=jitter)
+        self._identities = Identities(self._clients, monotonic)
+        self._baselines = Baselines(monotonic)
+
+    def read_target(
+        self, environment: Environment, target: Target, *, progress: Progress | None = None
+    ) -> TargetReading:
+        """Every managed node of `environment` in `target` with its patch state; see the port.
+
+        Raises AwsError when the nodes, or which of them belong to the environment, cannot be found out.
+        """
+        with self.round(target) as around:
+            reader = TargetReader(
+                environment,
+                around,
+                identities=self._identities,
+                baselines=self._baselines,
+                progress=progress,
+            )
+            return reader.read(self._clock())
+
+    def patches(self, key: NodeKey, target: Target) -> tuple[Patch, ...]:
+        """The patches of one node that make it non-compliant or wait for approval. Raises AwsError."""
+        with self.round(target) as around:
+            return around.run(patches_of(key.instance_id))
+
+    def baseline(self, baseline_id: str, target: Target) -> Baseline:
+        """The baseline of that id or ARN, and whether it is its system's default. Raises AwsError."""
+        with self.round(target) as around:
+            found = around.run(self._baselines.rules(around, baseline_id))
+            return replace(found, default=around.run(is_default(found)))
+
+    def round(self, target: Target) -> Round:
+        """Calls that belong together and share one time limit."""
+        return Round(self._crew, target, time_limit=self._time_limit)
+
+    def close(self) -> None:
+        """End the threads and give the connections back. The gateway is of no use afterwards."""
+        self._crew.close()
+        self._clients.close()

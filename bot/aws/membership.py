@@ -1,0 +1,147 @@
+"""Which nodes of a target belong to the environment, and who owns them: what tags are asked for and what they say.
+
+EC2's DescribeTags knows instances, stopped ones too; Systems Manager's tag filters know hybrid nodes, and running
+instances where EC2 may not be asked. Membership is never guessed: what neither of them tells is an error or a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from bot.aws import rows
+from bot.aws.calls import Round
+from bot.aws.enumeration import tagged_nodes
+from bot.aws.tags import values_of
+from bot.core.environments import Environment
+from bot.core.errors import AccessDenied, AwsError
+
+PATCH_GROUP_TAGS = ("Patch Group", "PatchGroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Ids that belong by their tags. `doubt` says why hybrid nodes may be missing, None when they are not."""
+
+    ids: frozenset[str] = frozenset()
+    notices: tuple[str, ...] = ()
+    doubt: AwsError | None = None
+
+
+@dataclass(slots=True)
+class Tags:
+    """The questions about tags of one reading. `see` starts what the nodes seen so far make necessary."""
+
+    environment: Environment
+    round: Round
+    _members: list[Future[dict[str, str]]] = field(default_factory=list)
+    _owners: Future[dict[str, str]] | None = None
+    _systems_manager: list[Future[set[str]]] = field(default_factory=list)
+    _asked_ec2: bool = False
+
+    def see(self, instance_ids: Iterable[str]) -> None:
+        """Nodes were found: ask EC2 about the first instance, Systems Manager about the first hybrid node."""
+        for instance_id in instance_ids:
+            if rows.hybrid(instance_id):
+                self._ask_systems_manager()
+            elif not self._asked_ec2:
+                self._ask_ec2()
+
+    def owners(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Instance id → owner, and a notice when that could not be read."""
+        if self._owners is None:
+            return {}, ()
+        try:
+            return self.round.wait(self._owners), ()
+        except AwsError as error:
+            return {}, (f"Owners are not shown for {self.round.target}: {_short(error)}.",)
+
+    def names(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Instance id → Name tag, for a reading whose enumeration had no names."""
+        if not self._asked_ec2:
+            return {}, ()
+        try:
+            return self.round.run(values_of(["Name"])), ()
+        except AwsError as error:
+            return {}, (f"Names are not shown for {self.round.target}: {_short(error)}.",)
+
+    def selected(self, instance_ids: Iterable[str]) -> Members:
+        """Which of these nodes bear the environment's tags. Raises AwsError when nobody can tell."""
+        hybrids = any(rows.hybrid(instance_id) for instance_id in instance_ids)
+        instances, refusal = self._by_ec2()
+        if instances and not hybrids:
+            return Members(instances)
+        try:
+            ids = instances | self._by_systems_manager()
+        except AwsError as error:
+            if refusal is not None:
+                raise
+            return Members(instances, doubt=error if hybrids else None)
+        return Members(ids, notices=self._stopped_left_out(refusal))
+
+    def grouped(self, instance_ids: Iterable[str]) -> Members:
+        """Which of these nodes bear a tag of the environment's patch groups, as far as tags can be read."""
+        hybrids = any(rows.hybrid(instance_id) for instance_id in instance_ids)
+        ids, error = self._by_ec2()
+        if hybrids or error is not None:
+            try:
+                ids |= self._by_systems_manager()
+            except AwsError as refusal:
+                error = refusal
+            else:
+                return Members(ids, notices=self._stopped_left_out(error))
+        notice = (
+            ""
+            if error is None
+            else (
+                f"Nodes that were never scanned may be left out of {self.environment.name} in "
+                f"{self.round.target}, as patch group tags cannot be read: {_short(error)}."
+            )
+        )
+        return Members(ids, notices=(notice,) if notice else ())
+
+    def _ask_ec2(self) -> None:
+        self._asked_ec2 = True
+        selector, start = self.environment.selector, self.round.start
+        for key, values in selector.tags.items():
+            self._members.append(start(values_of([key], among=values)))
+        if selector.patch_groups:
+            asked = values_of(PATCH_GROUP_TAGS, among=selector.patch_groups)
+            self._members.append(start(asked))
+        if self.environment.owner_tag:
+            self._owners = start(values_of([self.environment.owner_tag]))
+
+    def _ask_systems_manager(self) -> None:
+        if self._systems_manager:
+            return
+        selector = self.environment.selector
+        questions: list[Mapping[str, tuple[str, ...]]] = (
+            [selector.tags] if selector.tags else []
+        ) + [{key: selector.patch_groups} for key in PATCH_GROUP_TAGS if selector.patch_groups]
+        self._systems_manager = [self.round.start(tagged_nodes(asked)) for asked in questions]
+
+    def _by_ec2(self) -> tuple[frozenset[str], AwsError | None]:
+        try:
+            tagged: list[dict[str, str]] = [self.round.wait(future) for future in self._members]
+        except AwsError as error:
+            return frozenset(), error
+        found = [frozenset(values) for values in tagged]
+        return (frozenset.intersection(*found) if found else frozenset()), None
+
+    def _by_systems_manager(self) -> frozenset[str]:
+        self._ask_systems_manager()
+        found = [self.round.wait(future) for future in self._systems_manager]
+        return frozenset().union(*found)
+
+    def _stopped_left_out(self, refusal: AwsError | None) -> tuple[str, ...]:
+        if refusal is None:
+            return ()
+        where = f"{self.environment.name} in {self.round.target}"
+        return (f"Stopped nodes of {where} are not counted: {_short(refusal)}.",)
+
+
+def _short(error: AwsError) -> str:
+    if isinstance(error, AccessDenied):
+        return f"{error.operation} is not allowed"
+    return f"{error.operation} answered {error.code}"

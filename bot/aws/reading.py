@@ -1,0 +1,270 @@
+"""Reads one target: nodes, their patch states, their tags, all at once as far as one does not need the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from bot.aws import rows
+from bot.aws.baselines import Baselines
+from bot.aws.calls import Round
+from bot.aws.enumeration import enumerate_nodes
+from bot.aws.identities import Identities
+from bot.aws.membership import Members, Tags
+from bot.aws.states import CHUNK, patch_states
+from bot.core.environments import Environment
+from bot.core.errors import AwsError, Unreachable
+from bot.core.nodes import ManagedNode, Observation, PatchState
+from bot.core.ports import Progress
+from bot.core.readings import Gap, TargetReading
+
+
+@dataclass(slots=True)
+class _Chunk:
+    ids: tuple[str, ...]
+    states: Future[dict[str, PatchState]]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the patch state calls brought."""
+
+    states: dict[str, PatchState] = field(default_factory=dict)
+    unread: dict[str, AwsError] = field(default_factory=dict)
+
+
+class TargetReader:
+    """One reading of one target; used once."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        around: Round,
+        *,
+        identities: Identities,
+        baselines: Baselines,
+        progress: Progress | None,
+    ) -> None:
+        self._environment = environment
+        self._round = around
+        self._identities = identities
+        self._baselines = baselines
+        self._progress = progress
+        self._tags = Tags(environment, around)
+        self._nodes: dict[str, Mapping[str, Any]] = {}
+        self._pending: list[str] = []
+        self._chunks: list[_Chunk] = []
+        self._known = 0
+        self._read = 0
+        self._telling = threading.Lock()
+
+    def read(self, read_at: datetime) -> TargetReading:
+        """The reading. Raises AwsError when the nodes, or which of them belong, cannot be found out."""
+        fallback = self._round.run(enumerate_nodes(self._page))
+        present = {key: row for key, row in self._nodes.items() if not rows.gone(row)}
+        members = self._members(present)
+        if self._environment.selector.tags:
+            self._pending = [key for key in present if key in members.ids and self._asks(key)]
+            self._known = len(self._pending)
+        self._ask_states(self._pending)
+        found = self._gather()
+        chosen, lost = self._chosen(present, members, found)
+        account = self._identities.wait(self._round)
+        owners, notices = self._tags.owners()
+        notices = (*members.notices, *notices)
+        names: dict[str, str] = {}
+        if fallback:
+            names, unnamed = self._tags.names()
+            left_out = f"Stopped nodes are not shown for {self._round.target}: {fallback}."
+            notices = (*notices, left_out, *unnamed)
+        nodes = [
+            rows.node(
+                present[key],
+                account=account,
+                region=self._round.target.region,
+                name=names.get(key, ""),
+                owner=owners.get(key, ""),
+            )
+            for key in sorted(chosen)
+        ]
+        counting, untold = self._counting(chosen, found)
+        return TargetReading(
+            self._round.target,
+            account,
+            read_at,
+            observations=tuple(_observation(node, found, counting) for node in nodes),
+            gaps=self._gaps(account, nodes, found, members, lost),
+            notices=(*notices, *untold),
+        )
+
+    # While enumerating: on a thread of the crew, one page after the other.
+
+    def _page(self, page: list[Mapping[str, Any]]) -> None:
+        new = []
+        for row in page:
+            key = row.get("InstanceId")
+            if not key:
+                continue
+            known = self._nodes.get(key)
+            if known is None:
+                new.append(key)
+            if known is None or _later(row, known):
+                self._nodes[key] = row
+        self._identities.start(self._round)
+        self._tags.see(key for key in new if not rows.gone(self._nodes[key]))
+        asked = [key for key in new if self._asks(key)]
+        self._tell(known=len(asked))
+        if self._environment.selector.tags:
+            return  # which nodes to ask about is known when their tags are
+        self._pending += asked
+        whole = len(self._pending) - len(self._pending) % CHUNK
+        ready, self._pending = self._pending[:whole], self._pending[whole:]
+        self._ask_states(ready)
+
+    def _asks(self, key: str) -> bool:
+        """Whether the node's patch state matters: a stopped one's only to tell its patch group."""
+        row = self._nodes[key]
+        if rows.gone(row):
+            return False
+        return not rows.stopped(row) or bool(self._environment.selector.patch_groups)
+
+    def _ask_states(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), CHUNK):
+            chunk = tuple(ids[start : start + CHUNK])
+            states = self._round.start(patch_states(chunk))
+            self._chunks.append(_Chunk(chunk, states))
+            states.add_done_callback(partial(self._chunk_done, len(chunk)))
+
+    def _chunk_done(self, nodes: int, _: Future[dict[str, PatchState]]) -> None:
+        self._tell(read=nodes)
+
+    def _tell(self, *, read: int = 0, known: int = 0) -> None:
+        if self._progress is None:
+            return
+        with self._telling:
+            self._read += read
+            self._known += known
+            told = (str(self._round.target), self._read, self._known)
+        self._progress(*told)
+
+    # Afterwards: on the thread that asked for the reading.
+
+    def _members(self, present: Collection[str]) -> Members:
+        selector = self._environment.selector
+        if not present or not (selector.tags or selector.patch_groups):
+            return Members()
+        if selector.tags:
+            return self._tags.selected(present)
+        return self._tags.grouped(present)
+
+    def _gather(self) -> _Found:
+        found = _Found()
+        for chunk in self._chunks:
+            try:
+                states: dict[str, PatchState] = self._round.wait(chunk.states)
+                found.states.update(states)
+            except AwsError as error:
+                found.unread.update(dict.fromkeys(chunk.ids, error))
+        return found
+
+    def _chosen(
+        self, present: Collection[str], members: Members, found: _Found
+    ) -> tuple[set[str], int]:
+        """The ids of the environment's nodes, and how many were left out because nobody could tell."""
+        selector = self._environment.selector
+        if selector.tags:
+            return {key for key in present if key in members.ids}, 0
+        if not selector.patch_groups:
+            return set(present), 0
+        groups = frozenset(selector.patch_groups)
+        in_group = {key for key, state in found.states.items() if state.patch_group in groups}
+        chosen = {key for key in present if key in members.ids or key in in_group}
+        return chosen, sum(key in present and key not in chosen for key in found.unread)
+
+    def _counting(
+        self, chosen: Collection[str], found: _Found
+    ) -> tuple[frozenset[str], tuple[str, ...]]:
+        """The baselines that count available security updates, as far as any node's verdict hangs on that."""
+        judged: dict[str, int] = {}
+        for key, state in found.states.items():
+            if key in chosen and state.baseline_id and _hangs_on_baseline(state):
+                judged[state.baseline_id] = judged.get(state.baseline_id, 0) + 1
+        asked = {key: self._round.start(self._baselines.rules(self._round, key)) for key in judged}
+        counting, untold, why = set(), 0, ""
+        for key, future in asked.items():
+            try:
+                if self._round.wait(future).counts_available_security_updates:
+                    counting.add(key)
+            except AwsError as error:
+                untold, why = untold + judged[key], error.message
+        if not untold:
+            return frozenset(counting), ()
+        nodes = "1 Windows node" if untold == 1 else f"{untold} Windows nodes"
+        notice = (
+            f"Whether available security updates make {nodes} in {self._round.target} non-compliant is "
+            f"not known, they count as compliant: {why}"
+        )
+        return frozenset(counting), (notice,)
+
+    def _gaps(
+        self,
+        account: str,
+        nodes: Sequence[ManagedNode],
+        found: _Found,
+        members: Members,
+        lost: int,
+    ) -> tuple[Gap, ...]:
+        errors: dict[str, AwsError] = {}
+        counts: dict[str, int] = {}
+        for node in nodes:
+            error = found.unread.get(node.instance_id)
+            if error is not None and not node.stopped:
+                errors[error.message] = error
+                counts[error.message] = counts.get(error.message, 0) + 1
+        gaps = [self._gap(account, error, counts[why]) for why, error in errors.items()]
+        if lost:
+            reason = f"The patch group of {lost} nodes could not be read; they are left out."
+            cause = next(iter(found.unread.values()))
+            gaps.append(self._gap(account, cause, 0, reason=f"{reason} {cause.message}"))
+        if members.doubt is not None:
+            reason = f"Which hybrid nodes belong to {self._environment.name} could not be read."
+            doubt = f"{reason} {members.doubt.message}"
+            gaps.append(self._gap(account, members.doubt, 0, reason=doubt))
+        return tuple(gaps)
+
+    def _gap(self, account: str, error: AwsError, nodes: int, *, reason: str = "") -> Gap:
+        return Gap(
+            account=account,
+            region=self._round.target.region,
+            reason=reason or error.message,
+            nodes=nodes,
+            hint=error.hint,
+            unreachable=isinstance(error, Unreachable),
+        )
+
+
+def _later(row: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Of two rows for one node, on pages that drifted: terminated is for ever, else the later ping counts."""
+    if rows.gone(known):
+        return False
+    return rows.gone(row) or rows.last_ping(row) >= rows.last_ping(known)
+
+
+def _hangs_on_baseline(state: PatchState) -> bool:
+    broken = state.missing + state.failed + state.installed_rejected
+    return not broken + state.installed_pending_reboot and state.available_security_updates > 0
+
+
+def _observation(node: ManagedNode, found: _Found, counting: frozenset[str]) -> Observation:
+    state, error = found.states.get(node.instance_id), found.unread.get(node.instance_id)
+    return Observation(
+        node,
+        state,
+        unread=error.message if error is not None else "",
+        counts_available_security_updates=state is not None and state.baseline_id in counting,
+    )

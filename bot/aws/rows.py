@@ -1,0 +1,122 @@
+"""From the rows of AWS's answers to the domain's types. Rows are untrusted: a missing or odd member never raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.core.nodes import Baseline, ManagedNode, Patch, PatchState, patch_state
+
+Row = Mapping[str, Any]
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def last_ping(row: Row) -> datetime:
+    """When the node was last heard of; long ago when AWS does not say."""
+    return row.get("LastPingDateTime") or NEVER
+
+
+def gone(row: Row) -> bool:
+    """Terminated nodes are nowhere."""
+    return _state(row) in {"terminated", "shutting-down"}
+
+
+def stopped(row: Row) -> bool:
+    """Stopped nodes are outside every total."""
+    return _state(row) in {"stopped", "stopping"}
+
+
+def hybrid(instance_id: str) -> bool:
+    """A node outside EC2 (mi-…): it carries Systems Manager tags and none of EC2's."""
+    return instance_id.startswith("mi-")
+
+
+def node(row: Row, *, account: str, region: str, name: str, owner: str) -> ManagedNode:
+    """A row of DescribeInstanceProperties or DescribeInstanceInformation.
+
+    `name` is used where the row has none; a hybrid node without either goes by its computer name.
+    """
+    instance_id = row.get("InstanceId") or ""
+    return ManagedNode(
+        instance_id=instance_id,
+        account=account,
+        region=region,
+        name=row.get("Name")
+        or name
+        or (row.get("ComputerName") or "" if hybrid(instance_id) else ""),
+        platform_type=row.get("PlatformType") or "",
+        platform_name=row.get("PlatformName") or "",
+        platform_version=row.get("PlatformVersion") or "",
+        ping_status=row.get("PingStatus") or "",
+        last_ping=row.get("LastPingDateTime"),
+        agent_version=row.get("AgentVersion") or "",
+        instance_state=_state(row),
+        resource_type=row.get("ResourceType") or "",
+        ip_address=row.get("IPAddress") or "",
+        owner=owner,
+    )
+
+
+def state(row: Row) -> PatchState:
+    """A row of DescribeInstancePatchStates."""
+    return PatchState(
+        instance_id=row["InstanceId"],
+        patch_group=row.get("PatchGroup") or "",
+        baseline_id=row.get("BaselineId") or "",
+        snapshot_id=row.get("SnapshotId") or "",
+        operation=row.get("Operation") or "",
+        operation_start_time=row.get("OperationStartTime"),
+        operation_end_time=row.get("OperationEndTime"),
+        reboot_option=row.get("RebootOption") or "",
+        last_no_reboot_install=row.get("LastNoRebootInstallOperationTime"),
+        installed=row.get("InstalledCount") or 0,
+        installed_other=row.get("InstalledOtherCount") or 0,
+        installed_pending_reboot=row.get("InstalledPendingRebootCount") or 0,
+        installed_rejected=row.get("InstalledRejectedCount") or 0,
+        missing=row.get("MissingCount") or 0,
+        failed=row.get("FailedCount") or 0,
+        not_applicable=row.get("NotApplicableCount") or 0,
+        available_security_updates=row.get("AvailableSecurityUpdateCount") or 0,
+        critical_non_compliant=row.get("CriticalNonCompliantCount") or 0,
+        security_non_compliant=row.get("SecurityNonCompliantCount") or 0,
+        other_non_compliant=row.get("OtherNonCompliantCount") or 0,
+    )
+
+
+def patch(row: Row) -> Patch:
+    """A row of DescribeInstancePatches. CVEIds is one text, its ids joined by commas."""
+    cves = str(row.get("CVEIds") or "").split(",")
+    return Patch(
+        title=row.get("Title") or "",
+        kb_id=row.get("KBId") or "",
+        classification=row.get("Classification") or "",
+        severity=row.get("Severity") or "",
+        state=patch_state(row.get("State") or ""),
+        installed_time=row.get("InstalledTime"),
+        cve_ids=tuple(dict.fromkeys(cve.strip() for cve in cves if cve.strip())),
+    )
+
+
+def baseline(row: Row, *, default: bool) -> Baseline:
+    """The answer of GetPatchBaseline."""
+    rules = (row.get("ApprovalRules") or {}).get("PatchRules") or []
+    levels = [rule.get("ComplianceLevel") or "UNSPECIFIED" for rule in rules]
+    if row.get("ApprovedPatches"):
+        levels.append(row.get("ApprovedPatchesComplianceLevel") or "UNSPECIFIED")
+    days = [rule["ApproveAfterDays"] for rule in rules if rule.get("ApproveAfterDays") is not None]
+    return Baseline(
+        baseline_id=row.get("BaselineId") or "",
+        name=row.get("Name") or "",
+        operating_system=row.get("OperatingSystem") or "",
+        description=row.get("Description") or "",
+        default=default,
+        compliance_levels=tuple(dict.fromkeys(levels)),
+        approve_after_days=tuple(days),
+        counts_available_security_updates=row.get("AvailableSecurityUpdatesComplianceStatus")
+        == "NON_COMPLIANT",
+    )
+
+
+def _state(row: Row) -> str:
+    return str(row.get("InstanceState") or "").lower()

@@ -81,14 +81,15 @@ def patch_state(instance_id: str, summary: Mapping[str, str]) -> dict[str, Any]:
 
 def patches(region: RegionState, instance_id: str) -> list[dict[str, Any]]:
     """The PatchComplianceData rows of a node, by title."""
-    item = region.item(instance_id, COMPLIANCE_ITEM)
-    if item is not None and _compliance_type(item, {}) == "Patch":
+    new = region.item(instance_id, COMPLIANCE_ITEM)
+    old = region.item(instance_id, PATCH_COMPLIANCE)
+    if new is not None:
         rows = [
             _patch(row, kb="Id", severity="PatchSeverity", state="PatchState")
-            for row in item.content
+            for row in new.content
+            if _compliance_type(new, row) == "Patch"
         ]
     else:
-        old = region.item(instance_id, PATCH_COMPLIANCE)
         rows = [
             _patch(row, kb="KBId", severity="Severity", state="State")
             for row in (old.content if old is not None else ())

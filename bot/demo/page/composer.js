@@ -15,9 +15,9 @@ const MARKS = [
 ];
 
 export class Composer {
-  /** `where()`: {channel, thread_ts?} to send to. `testId`: the composer's hook for tests. */
-  constructor(root, { where, testId }) {
-    this.where = where;
+  /** `where()`: {channel, thread_ts?} to send to. `testId`: its hook for tests. `onCommand()`: a command was answered for. */
+  constructor(root, { where, testId, onCommand = () => {} }) {
+    Object.assign(this, { where, onCommand });
     this.pending = 0;
     this.recall = null;
     this.hints = el("ul", { class: "hints", role: "listbox", id: uniqueId("hints"), "aria-label": "Commands", hidden: true });
@@ -58,8 +58,14 @@ export class Composer {
   }
 
   clear() {
-    this.fill("");
+    this.field.value = "";
+    this.edited();
     this.showFailure(null);
+  }
+
+  /** Moves there, except where that would bring up a keyboard on the screen. */
+  focus() {
+    if (window.matchMedia("(pointer: fine)").matches) this.field.focus();
   }
 
   edited() {
@@ -172,7 +178,9 @@ export class Composer {
     this.busy(1, text);
     const answer = await post(text.startsWith("/") ? "/page/command" : "/page/message", { ...this.where(), text });
     this.busy(-1, text);
-    if (answer.ok || me !== store.me) return;
+    if (me !== store.me) return;
+    if (answer.ok && text.startsWith("/")) this.onCommand();
+    if (answer.ok) return;
     this.showFailure(answer.message || `${text.split(" ")[0]} failed with the error “${answer.error}”`);
     if (!this.field.value) this.fill(text);
   }

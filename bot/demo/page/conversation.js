@@ -37,12 +37,12 @@ function emptyNote() {
 }
 
 export class Conversation {
-  /** `parts`: the elements of index.html. `onThread(message)`: open a thread. */
-  constructor(parts, onThread) {
+  /** `parts`: the elements of index.html. `onThread(message)`: open a thread. `onCommand()`: a command was taken. */
+  constructor(parts, { onThread, onCommand }) {
     this.parts = parts;
     this.tab = "messages";
     this.timeline = new Timeline(parts.scroller, { fetchMessages: () => get("/page/messages", { channel: store.channel }), onThread, emptyNote });
-    this.composer = new Composer(parts.composer, { where: () => ({ channel: store.channel }), testId: "composer" });
+    this.composer = new Composer(parts.composer, { where: () => ({ channel: store.channel }), testId: "composer", onCommand });
     this.home = new Home(parts.home);
   }
 
@@ -84,7 +84,10 @@ export class Conversation {
       tab.tabIndex = current ? 0 : -1;
     }
     if (id === "home") this.home.open();
-    else this.timeline.toBottom();
+    else {
+      this.timeline.toBottom();
+      this.composer.focus();
+    }
   }
 
   /** Goes to where one can type, with `text` in the box. */
@@ -100,8 +103,9 @@ export class Conversation {
       if (event.channel === store.channel) this.timeline.remove(event.ts);
     } else if (event.message.channel === store.channel) {
       const { message } = event;
-      if (!message.thread_ts || message.thread_ts === message.ts) this.timeline.upsert(message);
-      else if (event.type === "message" && !message.ephemeral) this.timeline.replied(message);
+      const isReply = message.thread_ts && message.thread_ts !== message.ts;
+      if (!isReply || message.broadcast) this.timeline.upsert(message);
+      if (isReply && event.type === "message" && !message.ephemeral) this.timeline.replied(message);
     }
   }
 }

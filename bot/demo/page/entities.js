@@ -35,7 +35,8 @@ export function channelMention(id, label) {
 }
 
 export function groupMention(id, label) {
-  return pill("usergroup", id, label ? `@${label.replace(/^@/, "")}` : `@${id}`);
+  const group = store.state.usergroups?.find((one) => one.id === id);
+  return pill("usergroup", id, `@${label?.replace(/^@/, "") || group?.handle || id}`);
 }
 
 export function broadcastMention(range) {

@@ -19,7 +19,10 @@ class Page {
     this.thread = new Thread(byId("thread"));
     this.modals = new Modals();
     const parts = { scroller: byId("messages"), composer: byId("composer"), home: byId("home"), panel: byId("messages-panel"), title: byId("title"), topic: byId("topic"), members: byId("members"), tabs: byId("tabs") };
-    this.conversation = new Conversation(parts, (message) => this.thread.open(message));
+    this.conversation = new Conversation(parts, {
+      onThread: (message) => this.thread.open(message),
+      onCommand: () => this.tips.makeRoom(),
+    });
     this.tips = new Tips(byId("tips"), byId("tips-toggle"), (command) => this.conversation.compose(command));
     this.live = new Live({
       onEvent: (event) => this.apply(event),
@@ -62,6 +65,16 @@ class Page {
     this.drawer(false);
   }
 
+  /** Opens the place of a permalink, if the acting person may see it. */
+  async visit(place) {
+    if (!place || !store.myChannels().some((channel) => channel.id === place.channel)) return;
+    this.open(place.channel);
+    if (this.conversation.tab === "home") this.conversation.openTab("messages");
+    await this.conversation.timeline.load();
+    if (place.thread) this.thread.open({ channel: place.channel, ts: place.thread });
+    this.conversation.timeline.show(place.thread ?? place.ts);
+  }
+
   drawSidebar() {
     drawSidebar(byId("sidebar"), this.unread, (id) => this.open(id));
   }
@@ -96,6 +109,12 @@ class Page {
   }
 }
 
+/** The place a permalink names: #/<channel>/<ts> or #/<channel>/<thread ts>/<ts>. */
+function linkedPlace() {
+  const [, channel, ...stamps] = window.location.hash.split("/");
+  return channel ? { channel, ts: stamps.at(-1), thread: stamps.length > 1 ? stamps[0] : null } : null;
+}
+
 async function start() {
   try {
     store.state = await get("/page/state");
@@ -108,6 +127,7 @@ async function start() {
   const page = new Page();
   page.tips.draw();
   page.actAs((people.find((user) => user.id === remembered) ?? people[0]).id);
+  page.visit(linkedPlace());
   document.body.classList.add("is-ready");
 }
 

@@ -67,9 +67,9 @@ export function messageRow(message, surface, { compact, onThread, onDismiss }) {
   const classes = ["message", compact && "is-compact", message.ephemeral && "is-ephemeral", message.kind === "system" && "is-system"];
   const attributes = { class: classes.filter(Boolean).join(" "), "data-testid": "message", "data-ts": message.ts, "data-ephemeral": message.ephemeral ? "true" : null };
   const gutter = compact ? el("time", { class: "gutter-time", title: fullMoment(message.ts) }, clock(message.ts)) : avatar(user, { app: isApp });
-  const note = message.ephemeral ? el("div", { class: "only-you" }, icon("eye"), "Only visible to you") : null;
+  const note = message.ephemeral ? el("div", { class: "only-you", "data-testid": "ephemeral" }, icon("eye"), "Only visible to you") : null;
   const dismiss = message.ephemeral
-    ? el("div", { class: "dismiss", "data-testid": "ephemeral" }, el("span", {}, "Only visible to you"), " · ", button({ class: "link-button", "data-testid": "dismiss", onclick: onDismiss }, "Dismiss"))
+    ? button({ class: "link-button dismiss", "data-testid": "dismiss", onclick: onDismiss }, "Dismiss message")
     : null;
   const toolbar = onThread && !message.ephemeral && message.kind !== "system"
     ? el("div", { class: "toolbar" }, button({ class: "button button-icon", "aria-label": "Reply in thread", title: "Reply in thread", "data-testid": "reply", onclick: onThread }, icon("thread")))

@@ -29,7 +29,8 @@ export function displayName(user) {
   return user ? user.real_name || user.name : "Unknown";
 }
 
-/** What a person's kind is called, or null for a full member. */
+/** What sets a person apart, or null for a full member of the workspace. */
 export function kindLabel(user) {
+  if (user?.external) return "External";
   return { guest: "Guest", bot: "App" }[user?.kind] ?? null;
 }

@@ -53,10 +53,10 @@ export class Surface {
     return { values };
   }
 
-  /** Sends an action; `host` shows that it is under way and, if it fails, why. */
+  /** Sends an action; `host` shows that it is under way; its block says why it failed. */
   async act(block, element, payload, host) {
     if (host.classList.contains("is-busy")) return;
-    host.querySelector(":scope > .action-error")?.remove();
+    host.fault?.remove();
     host.classList.add("is-busy");
     host.setAttribute("aria-busy", "true");
     const answer = await post("/page/action", {
@@ -70,7 +70,8 @@ export class Surface {
     host.removeAttribute("aria-busy");
     if (!answer.ok) {
       const text = answer.message || `This did not work (${answer.error}).`;
-      host.append(el("span", { class: "action-error", role: "alert", "data-testid": "action-error" }, icon("warning"), text));
+      host.fault = el("div", { class: "action-error", role: "alert", "data-testid": "action-error" }, icon("warning"), text);
+      (host.closest(".block") ?? host).append(host.fault);
     }
   }
 

@@ -40,6 +40,7 @@ export class Thread {
     this.timeline.clear();
     this.timeline.load();
     this.composer.clear();
+    this.composer.focus();
   }
 
   close() {

@@ -155,6 +155,15 @@ export class Timeline {
     });
   }
 
+  /** Scrolls to a message and marks it for a moment. */
+  show(ts) {
+    const node = this.rows.get(ts)?.drawn?.node;
+    if (!node) return;
+    this.atBottom = false;
+    node.scrollIntoView({ block: "center" });
+    node.classList.add("is-linked");
+  }
+
   scrolled() {
     this.atBottom = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < BOTTOM_SLACK_PX;
     if (this.atBottom) this.pill.hidden = true;

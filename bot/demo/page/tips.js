@@ -28,9 +28,14 @@ export class Tips {
   }
 
   show(visible) {
-    this.root.hidden = !visible;
-    this.toggle.setAttribute("aria-expanded", String(visible));
+    this.makeRoom(visible);
     if (visible) localStorage.removeItem(KEY);
     else if (store.state.tips.length) localStorage.setItem(KEY, "yes");
+  }
+
+  /** Folds the row away for the answers, until the next visit or the Tips button. */
+  makeRoom(visible = false) {
+    this.root.hidden = !visible;
+    this.toggle.setAttribute("aria-expanded", String(visible));
   }
 }

@@ -67,6 +67,9 @@ class LiveWorkspace:
         self.channels: dict[str, Conversation] = {}
         for channel in workspace.channels:
             self.add_channel(channel)
+        for user in workspace.users:
+            if not (user.deleted or user.is_bot or self.is_stranger(user)):
+                self.direct_message(user.id)
 
     # People
 

@@ -24,16 +24,15 @@ from bot.core.errors import AwsError, Throttled
 
 T = TypeVar("T")
 
-TRIES = (
-    4  # of a call that met a passing trouble; a refused pace is tried again until the time limit
-)
+TRIES = 4  # of a call that met a passing trouble; a refused pace: until the time limit
+TRIES_ASIDE = 2
 FIRST_BACKOFF = 0.25
 IDLE = 5.0  # seconds after which a thread without work ends
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to AWS. A call on the side is not repeated when it fails: the reading does without."""
+    """One call to AWS. A call on the side is hardly repeated: the reading can do without."""
 
     service: str
     operation: str
@@ -242,11 +241,12 @@ class Crew:
             self._queue(job, first=True)
             return True
         job.tries += 1
+        aside = job.call.aside
         if (
             isinstance(error, AwsError)
             and failures.is_transient(error)
-            and not job.call.aside
-            and job.tries < TRIES
+            and job.tries < (TRIES_ASIDE if aside else TRIES)
+            and not (aside and error.code == failures.TIMED_OUT)
         ):
             backoff = FIRST_BACKOFF * 2 ** (job.tries - 1) * (0.5 + self._jitter())
             job.not_before = self.monotonic() + backoff

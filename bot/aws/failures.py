@@ -69,6 +69,8 @@ BROKEN = frozenset(
         "Unavailable",
     }
 )
+NO_ANSWER = "NoAnswer"
+TIMED_OUT = "ReadTimeout"
 LONGEST = 300
 
 _PRINCIPAL = re.compile(r"User: (\S+) is not authorized")
@@ -82,7 +84,7 @@ _USERINFO = re.compile(r"//[^/@\s]+@")
 
 def is_transient(error: AwsError) -> bool:
     """Whether the same call may well succeed when it is made once more. A refused pace is another matter."""
-    return error.code in BROKEN or error.code in {"500", "502", "503", "504", "NoAnswer"}
+    return error.code in BROKEN | {"500", "502", "503", "504", NO_ANSWER, TIMED_OUT}
 
 
 def explain(
@@ -204,7 +206,7 @@ def _no_answer(error: Exception, *, action: str, region: str) -> Unreachable | A
     if isinstance(error, (known.HTTPClientError, known.IncompleteReadError)):
         return Unreachable(
             f"AWS did not answer {action} in {region}: {words}",
-            code="NoAnswer",
+            code=TIMED_OUT if isinstance(error, known.ReadTimeoutError) else NO_ANSWER,
             operation=action,
             hint="Try again; if it stays so, check the network and the proxy.",
         )

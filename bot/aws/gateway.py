@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 from bot.aws.baselines import Baselines, is_default
 from bot.aws.calls import Crew, Round
+from bot.aws.checks import RightCheck, check_rights
 from bot.aws.clients import Clients
 from bot.aws.details import patches_of
+from bot.aws.hybrids import HybridTags
 from bot.aws.identities import Identities
 from bot.aws.reading import TargetReader
 from bot.core.environments import Environment, Target
@@ -48,6 +50,7 @@ class AwsGateway:
         self._crew = Crew(self._clients, size=concurrency, monotonic=monotonic, jitter=jitter)
         self._identities = Identities(self._clients, monotonic)
         self._baselines = Baselines(monotonic)
+        self._hybrids = HybridTags(monotonic)
 
     def read_target(
         self, environment: Environment, target: Target, *, progress: Progress | None = None
@@ -62,6 +65,7 @@ class AwsGateway:
                 around,
                 identities=self._identities,
                 baselines=self._baselines,
+                hybrids=self._hybrids,
                 progress=progress,
             )
             return reader.read(self._clock())
@@ -76,6 +80,11 @@ class AwsGateway:
         with self.round(target) as around:
             found = around.run(self._baselines.rules(around, baseline_id))
             return replace(found, default=around.run(is_default(found)))
+
+    def check(self, target: Target) -> tuple[RightCheck, ...]:
+        """What the credentials may do in `target`, one row per IAM action that a reading uses."""
+        with self.round(target) as around:
+            return check_rights(around)
 
     def round(self, target: Target) -> Round:
         """Calls that belong together and share one time limit."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from bot.aws import rows
 from bot.aws.calls import Round
 from bot.aws.enumeration import tagged_nodes
+from bot.aws.hybrids import HybridTags
 from bot.aws.tags import values_of
 from bot.core.environments import Environment
 from bot.core.errors import AccessDenied, AwsError
@@ -35,6 +36,7 @@ class Tags:
 
     environment: Environment
     round: Round
+    hybrids: HybridTags
     _members: list[Future[dict[str, str]]] = field(default_factory=list)
     _owners: Future[dict[str, str]] | None = None
     _systems_manager: list[Future[set[str]]] = field(default_factory=list)
@@ -48,14 +50,30 @@ class Tags:
             elif not self._asked_ec2:
                 self._ask_ec2()
 
-    def owners(self) -> tuple[dict[str, str], tuple[str, ...]]:
-        """Instance id → owner, and a notice when that could not be read."""
-        if self._owners is None:
+    def owners(self, chosen: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Instance id → owner of the chosen nodes, and notices of what could not be read."""
+        owners, notices = self._hybrid_owners([key for key in chosen if rows.hybrid(key)])
+        if self._owners is not None:
+            try:
+                tagged: dict[str, str] = self.round.wait(self._owners)
+                owners |= tagged
+            except AwsError as error:
+                notices = (
+                    f"Owners are not shown for {self.round.target}: {_short(error)}.",
+                    *notices,
+                )
+        return owners, notices
+
+    def _hybrid_owners(self, ids: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        if not ids or not self.environment.owner_tag:
             return {}, ()
-        try:
-            return self.round.wait(self._owners), ()
-        except AwsError as error:
-            return {}, (f"Owners are not shown for {self.round.target}: {_short(error)}.",)
+        tags, error = self.hybrids.read(self.round, ids)
+        owners = {key: each.get(self.environment.owner_tag, "") for key, each in tags.items()}
+        if len(tags) == len(ids):
+            return owners, ()
+        nodes = f"{len(ids) - len(tags)} hybrid nodes in {self.round.target}"
+        why = f": {_short(error)}" if error is not None else " yet: a few are read each time"
+        return owners, (f"Owners of {nodes} are not shown{why}.",)
 
     def names(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """Instance id → Name tag, for a reading whose enumeration had no names."""

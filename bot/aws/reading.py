@@ -14,11 +14,13 @@ from bot.aws import rows
 from bot.aws.baselines import Baselines
 from bot.aws.calls import Round
 from bot.aws.enumeration import enumerate_nodes
+from bot.aws.hybrids import HybridTags
 from bot.aws.identities import Identities
 from bot.aws.membership import Members, Tags
 from bot.aws.states import CHUNK, patch_states
 from bot.core.environments import Environment
 from bot.core.errors import AwsError, Unreachable
+from bot.core.judgement import causes
 from bot.core.nodes import ManagedNode, Observation, PatchState
 from bot.core.ports import Progress
 from bot.core.readings import Gap, TargetReading
@@ -48,6 +50,7 @@ class TargetReader:
         *,
         identities: Identities,
         baselines: Baselines,
+        hybrids: HybridTags,
         progress: Progress | None,
     ) -> None:
         self._environment = environment
@@ -55,7 +58,7 @@ class TargetReader:
         self._identities = identities
         self._baselines = baselines
         self._progress = progress
-        self._tags = Tags(environment, around)
+        self._tags = Tags(environment, around, hybrids)
         self._nodes: dict[str, Mapping[str, Any]] = {}
         self._pending: list[str] = []
         self._chunks: list[_Chunk] = []
@@ -75,7 +78,7 @@ class TargetReader:
         found = self._gather()
         chosen, lost = self._chosen(present, members, found)
         account = self._identities.wait(self._round)
-        owners, notices = self._tags.owners()
+        owners, notices = self._tags.owners(sorted(chosen))
         notices = (*members.notices, *notices)
         names: dict[str, str] = {}
         if fallback:
@@ -189,25 +192,30 @@ class TargetReader:
     def _counting(
         self, chosen: Collection[str], found: _Found
     ) -> tuple[frozenset[str], tuple[str, ...]]:
-        """The baselines that count available security updates, as far as any node's verdict hangs on that."""
-        judged: dict[str, int] = {}
-        for key, state in found.states.items():
-            if key in chosen and state.baseline_id and _hangs_on_baseline(state):
-                judged[state.baseline_id] = judged.get(state.baseline_id, 0) + 1
-        asked = {key: self._round.start(self._baselines.rules(self._round, key)) for key in judged}
+        """The baselines that count available security updates, asked only where nodes have such."""
+        states = [
+            state
+            for key, state in found.states.items()
+            if key in chosen and state.available_security_updates > 0 and state.baseline_id
+        ]
+        asked = {
+            key: self._round.start(self._baselines.rules(self._round, key))
+            for key in sorted({state.baseline_id for state in states})
+        }
         counting, untold, why = set(), 0, ""
         for key, future in asked.items():
             try:
                 if self._round.wait(future).counts_available_security_updates:
                     counting.add(key)
             except AwsError as error:
-                untold, why = untold + judged[key], error.message
+                untold += sum(s.baseline_id == key and not causes(s, False) for s in states)
+                why = error.message
         if not untold:
             return frozenset(counting), ()
         nodes = "1 Windows node" if untold == 1 else f"{untold} Windows nodes"
         notice = (
-            f"Whether available security updates make {nodes} in {self._round.target} non-compliant is "
-            f"not known, they count as compliant: {why}"
+            f"Whether available security updates make {nodes} in {self._round.target} "
+            f"non-compliant is not known, they count as compliant: {why}"
         )
         return frozenset(counting), (notice,)
 
@@ -255,16 +263,15 @@ def _later(row: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     return rows.gone(row) or rows.last_ping(row) >= rows.last_ping(known)
 
 
-def _hangs_on_baseline(state: PatchState) -> bool:
-    broken = state.missing + state.failed + state.installed_rejected
-    return not broken + state.installed_pending_reboot and state.available_security_updates > 0
-
-
 def _observation(node: ManagedNode, found: _Found, counting: frozenset[str]) -> Observation:
     state, error = found.states.get(node.instance_id), found.unread.get(node.instance_id)
     return Observation(
         node,
         state,
         unread=error.message if error is not None else "",
-        counts_available_security_updates=state is not None and state.baseline_id in counting,
+        counts_available_security_updates=(
+            state is not None
+            and state.available_security_updates > 0
+            and state.baseline_id in counting
+        ),
     )

@@ -28,7 +28,7 @@ _LOOK_ALIKES: Final = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ", "@": "�
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Slack formats at word boundaries only: the underscores of web_servers_1 are left as they are.
 _LOOSE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_CHANNEL_SIGN: Final = re.compile(r"#(?=\w)")
+_CHANNEL_SIGN: Final = re.compile(r"#(?=\w|$)")
 _ACTIVE_COLON: Final = re.compile(r":(?=[^\s:]+:|//)|(?<=mailto):", re.IGNORECASE)
 _FORMULA_STARTS: Final = frozenset("=+-@|%−")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_CONTROL = re.compile(r"<[^<>\n]*>")
-_WEB = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^\s|<>]+|mailto:\S+|[\w.+-]+@[\w-]+\.\w+")
-_CALL = re.compile(r"@\w+")
-_CHANNEL = re.compile(r"#\w+")
-_EMOJI = re.compile(r":[\w+'-]+:")
+_WORDS = {
+    "control": re.compile(r"<[^<>\n]*>"),
+    "link": re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^\s|<>]+|mailto:\S+|[\w.+-]+@[\w-]+\.\w+"),
+    "mention": re.compile(r"@\w+"),
+    "channel": re.compile(r"#\w+"),
+    "emoji": re.compile(r":[\w+'-]+:"),
+}
 _QUOTE = re.compile(r"(?m)^(?:>|&gt;)")
 
 
@@ -35,23 +37,24 @@ def tokens(text: str) -> list[Token]:
 def _line(line: str) -> Iterator[Token]:
     at = 0
     while at < len(line):
-        char = line[at]
-        if char == "`" and (end := _code_end(line, at)):
+        if line[at] == "`" and (end := _code_end(line, at)):
             yield Token("code", line[at:end])
             at = end
-            continue
-        for kind, pattern in (
-            ("control", _CONTROL),
-            ("link", _WEB),
-            ("mention", _CALL),
-            ("channel", _CHANNEL),
-            ("emoji", _EMOJI),
-        ):
-            if match := pattern.match(line, at):
-                yield Token(kind, match.group())
-        if char in "*_~" and (end := _format_end(line, at)):
-            yield Token(f"format {char}", line[at:end])
-        at += 1
+        elif found := _word(line, at):
+            yield found
+            at += len(found.text)
+        else:
+            if line[at] in "*_~" and (end := _format_end(line, at)):
+                yield Token(f"format {line[at]}", line[at:end])
+            at += 1
+
+
+def _word(line: str, at: int) -> Token | None:
+    """What begins here and is one piece: links, mentions, emoji."""
+    for kind, pattern in _WORDS.items():
+        if match := pattern.match(line, at):
+            return Token(kind, match.group())
+    return None
 
 
 def _code_end(line: str, start: int) -> int:

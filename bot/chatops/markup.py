@@ -1,0 +1,121 @@
+"""Trusted markup. `Mrkdwn` is what Slack shall act on; a `str` is never that, wherever it comes from.
+
+Only the functions here make `Mrkdwn`, and each makes the text it is given inert. So a tag or a host name cannot get
+into a message as markup by accident: where a builder takes `str | Mrkdwn`, a `str` is shown as it is.
+Source: Slack, “Formatting text for app surfaces”.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, LiteralString
+
+from bot.chatops import inert
+from bot.chatops.shapes import length
+
+_TEXT: Final = 300  # the longest value of AWS that we show inside a sentence; a tag has at most 256
+_OPEN_END: Final = re.compile(r"(?:<[^>]*|&[a-z]{0,4})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Mrkdwn:
+    """Markup that is safe to send as mrkdwn. Never made of anything but what this module makes."""
+
+    source: str
+
+    def cut(self, limit: int) -> str:
+        """The source in at most `limit` characters: whole lines, then how many more there are."""
+        if length(self.source) <= limit:
+            return self.source
+        lines = self.source.split("\n")
+        for kept in range(len(lines) - 1, 0, -1):
+            shown = "\n".join([*lines[:kept], f"… and {len(lines) - kept} more lines"])
+            if length(shown) <= limit:
+                return shown
+        start = _OPEN_END.sub("", inert.cut(lines[0], limit - 1).removesuffix("…"))
+        return start + ("`" if start.count("`") % 2 else "") + "…"
+
+
+Text = str | Mrkdwn
+
+
+def markup(template: LiteralString, **values: Text | float) -> Mrkdwn:
+    """Our own words with values in them: `markup("*{n}* nodes of {name}", n=3, name=tag)`.
+
+    The template is a literal (a test holds every call to it); a `str` in it is made inert, a number may
+    have a format.
+    """
+    return Mrkdwn(template.format(**{key: _value(value) for key, value in values.items()}))
+
+
+def bold(text: str) -> Mrkdwn:
+    """Bold text. Slack wants a space or punctuation on both sides of it."""
+    return Mrkdwn(f"*{inert.mrkdwn(text, _TEXT)}*")
+
+
+def code(text: str) -> Mrkdwn:
+    """A code span: for ids and names that people copy. Slack wants a space or punctuation beside it."""
+    return Mrkdwn(inert.code(text, _TEXT))
+
+
+def date(moment: datetime) -> Mrkdwn:
+    """A moment in the reader's own zone, in UTC where Slack cannot do that. Raises ValueError without a zone."""
+    return Mrkdwn(f"<!date^{timestamp(moment)}^{{date_short_pretty}} at {{time}}|{in_utc(moment)}>")
+
+
+def ago(moment: datetime) -> Mrkdwn:
+    """How long ago a moment was, kept current by Slack; in UTC where Slack cannot do that."""
+    return Mrkdwn(f"<!date^{timestamp(moment)}^{{ago}}|{in_utc(moment)}>")
+
+
+def user(user_id: str) -> Mrkdwn:
+    """A person by Slack id, shown by name; pings them in a channel. Raises ValueError for anything else."""
+    return Mrkdwn(f"<@{_id(user_id, 'UW')}>")
+
+
+def user_group(group_id: str) -> Mrkdwn:
+    """A user group by Slack id; pings its members. Raises ValueError for anything else."""
+    return Mrkdwn(f"<!subteam^{_id(group_id, 'S')}>")
+
+
+def channel(channel_id: str) -> Mrkdwn:
+    """A channel by Slack id, shown by name. Raises ValueError for anything else."""
+    return Mrkdwn(f"<#{_id(channel_id, 'CG')}>")
+
+
+def link(url: str, label: str) -> Mrkdwn:
+    """A link to an address of ours. Raises ValueError where it is not http(s) or could end the link early."""
+    if not re.fullmatch(r"https?://[^\s<>|]+", url):
+        raise ValueError("a link needs an http or https address")
+    return Mrkdwn(f"<{url.replace('&', '&amp;')}|{inert.mrkdwn(label, _TEXT)}>")
+
+
+def join(separator: LiteralString, parts: Iterable[Text]) -> Mrkdwn:
+    """Parts with our own separator between them: `join(" · ", names)`, `join("\\n", lines)`."""
+    return Mrkdwn(separator.join(str(_value(part)) for part in parts))
+
+
+def in_utc(moment: datetime) -> str:
+    """`2026-11-23 14:05 UTC`. Raises ValueError for a moment without a zone."""
+    timestamp(moment)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def timestamp(moment: datetime) -> int:
+    """Seconds since 1970. Raises ValueError for a moment without a zone: it could be any of 24."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return int(moment.timestamp())
+
+
+def _value(value: Text | float) -> str | float:
+    if isinstance(value, Mrkdwn):
+        return value.source
+    return inert.mrkdwn(value, _TEXT) if isinstance(value, str) else value
+
+
+def _id(value: str, kinds: str) -> str:
+    if not re.fullmatch(rf"[{kinds}][A-Z0-9]{{1,254}}", value):
+        raise ValueError(f"no Slack id that starts with one of {kinds}")
+    return value

@@ -121,6 +121,10 @@ class LocalSlack:
         """Ask the app's connections to go, as Slack does from time to time."""
         self._server.run(lambda: self._socket_mode.disconnect(reason))
 
+    def drop_sockets(self) -> None:
+        """Close the app's connections without asking first; an app that runs connects again."""
+        self._server.run(self._socket_mode.drop)
+
     def person(self, user_id: str) -> Person:
         """Return somebody to act as, over the page's own HTTP interface."""
         return Person(self.live.base_url, user_id)

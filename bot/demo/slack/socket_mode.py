@@ -91,6 +91,12 @@ class SocketMode:
                 await websocket.send_json({"type": "disconnect", "reason": reason})
                 await websocket.close()
 
+    async def drop(self) -> None:
+        """Close every connection without asking first."""
+        for websocket in list(self._connections):
+            self._connections.remove(websocket)
+            await websocket.close(1012)
+
     def _hello(self) -> Json:
         return {
             "type": "hello",

@@ -63,12 +63,15 @@ def _over_http(app: App, slack: LocalSlack) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _over_sockets(app: App, slack: LocalSlack) -> Iterator[None]:
-    handler = SocketModeHandler(app, slack.app_token)
+    handler = SocketModeHandler(app, slack.app_token, ping_interval=1)
     slack.connect_socket_mode()
     handler.connect()  # type: ignore[no-untyped-call]
     try:
         until(lambda: slack.connections == 1)
         yield
     finally:
+        # The SDK's close() waits for its own read to time out (3 s) unless the socket ended before.
+        handler.client.auto_reconnect_enabled = False
+        slack.drop_sockets()
         handler.close()  # type: ignore[no-untyped-call]
         app.listener_runner.listener_executor.shutdown()

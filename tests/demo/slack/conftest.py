@@ -8,6 +8,7 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.demo.slack.server import LocalSlack
+from tests.demo.slack.receiver import Receiver, receiving
 
 MANIFEST = """
 display_information: { name: patchbot }
@@ -72,3 +73,11 @@ def slack(manifest: Path, page: Path, clock: Clock) -> Iterator[LocalSlack]:
 @pytest.fixture
 def client(slack: LocalSlack) -> WebClient:
     return WebClient(slack.bot_token, base_url=slack.api_url, retry_handlers=[])
+
+
+@pytest.fixture
+def receiver(slack: LocalSlack) -> Iterator[Receiver]:
+    """An app in signed HTTP mode that records what it gets."""
+    with receiving() as (receiver, url):
+        slack.connect_http(url)
+        yield receiver

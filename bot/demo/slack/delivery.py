@@ -35,4 +35,5 @@ class Transport(Protocol):
 
 TIMED_OUT = ("operation_timeout", "http_timeout")
 UNREACHABLE = ("dispatch_failed", "connection_failed")
+NOT_INTERACTIVE = ("interactivity_not_enabled", "")
 REFUSED = ("dispatch_failed", "http_error")

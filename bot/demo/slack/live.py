@@ -51,6 +51,7 @@ class LiveWorkspace:
     ) -> None:
         self.team = workspace.team
         self.tz = workspace.tz
+        self.tips = workspace.tips
         self.manifest = manifest
         self.base_url = base_url
         self.clock = clock

@@ -38,18 +38,23 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest:
     """Read an app manifest (YAML; api.slack.com, "App manifest reference").
 
-    Raises OSError when there is no such file and KeyError without a display name.
+    Raises OSError when there is no such file, KeyError without a display name, and ValueError for
+    slash commands without the scope `commands`, which Slack does not install either.
     """
     document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     features = document.get("features", {})
     settings = document.get("settings", {})
     app_home = features.get("app_home", {})
     name = document["display_information"]["name"]
+    scopes = frozenset(document.get("oauth_config", {}).get("scopes", {}).get("bot", ()))
+    commands = tuple(_command(each) for each in features.get("slash_commands", ()))
+    if commands and "commands" not in scopes:
+        raise ValueError(f"{path}: slash commands need the bot scope “commands”; add it.")
     return Manifest(
         name=name,
         bot_name=features.get("bot_user", {}).get("display_name", name),
-        scopes=frozenset(document.get("oauth_config", {}).get("scopes", {}).get("bot", ())),
-        commands=tuple(_command(each) for each in features.get("slash_commands", ())),
+        scopes=scopes,
+        commands=commands,
         bot_events=frozenset(settings.get("event_subscriptions", {}).get("bot_events", ())),
         home_tab=bool(app_home.get("home_tab_enabled", False)),
         messages_tab=bool(app_home.get("messages_tab_enabled", True)),

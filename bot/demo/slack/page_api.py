@@ -27,7 +27,7 @@ from bot.demo.slack.live import LiveWorkspace
 from bot.demo.slack.modals import page_view
 from bot.demo.slack.page_posts import PagePosts
 from bot.demo.slack.page_shapes import page_message, page_state
-from bot.demo.slack.workspace import Suggestion, Tip, User
+from bot.demo.slack.workspace import Suggestion, User
 
 PING_SECONDS = 15.0
 _PERMALINK = re.compile(r"p(\d+)(\d{6})")
@@ -42,13 +42,11 @@ class PageApi:
         *,
         posts: PagePosts,
         files: Path,
-        tips: Sequence[Tip],
         suggestions: Mapping[str, Sequence[Suggestion]],
     ) -> None:
         self._live = live
         self._posts = posts
         self._files = files
-        self._tips = tips
         self._suggestions = suggestions
 
     def routes(self) -> list[BaseRoute]:
@@ -90,7 +88,7 @@ class PageApi:
 
     async def state(self, _request: Request) -> Json:
         """Return people, channels, commands and tips."""
-        return page_state(self._live, tips=self._tips, suggestions=self._suggestions)
+        return page_state(self._live, suggestions=self._suggestions)
 
     async def messages(self, request: Request) -> Json:
         """Return what the person sees in a channel, oldest first."""

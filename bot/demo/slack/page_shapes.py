@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.demo.slack.conversations import Conversation, Message
 from bot.demo.slack.errors import Json
 from bot.demo.slack.files import File
-from bot.demo.slack.workspace import Suggestion, Tip, User
+from bot.demo.slack.workspace import Suggestion, User
 
 if TYPE_CHECKING:
     from bot.demo.slack.live import LiveWorkspace
@@ -41,7 +41,6 @@ def page_message(live: LiveWorkspace, channel: Conversation, message: Message) -
 def page_state(
     live: LiveWorkspace,
     *,
-    tips: Sequence[Tip],
     suggestions: Mapping[str, Sequence[Suggestion]],
 ) -> Json:
     """Return everything but messages: people, channels, commands and what to try first."""
@@ -70,7 +69,9 @@ def page_state(
             }
             for each in live.manifest.commands
         ],
-        "tips": [{"title": tip.title, "text": tip.text, "command": tip.command} for tip in tips],
+        "tips": [
+            {"title": tip.title, "text": tip.text, "command": tip.command} for tip in live.tips
+        ],
         "tz": live.tz,
     }
 

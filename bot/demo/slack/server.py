@@ -29,7 +29,7 @@ from bot.demo.slack.serving import BackgroundServer, loopback_socket
 from bot.demo.slack.socket_mode import SocketMode
 from bot.demo.slack.submissions import Submissions
 from bot.demo.slack.web_api import WebApi
-from bot.demo.slack.workspace import Suggestion, Tip, Workspace
+from bot.demo.slack.workspace import Suggestion, Workspace
 
 PAGE = Path(__file__).parent.parent / "page"
 
@@ -51,7 +51,6 @@ class LocalSlack:
         clock: Callable[[], float] = time.time,
         ack_seconds: float = ACK_SECONDS,
         event_retry_seconds: Sequence[float] = RETRY_SECONDS,
-        tips: Sequence[Tip] = (),
         suggestions: Mapping[str, Sequence[Suggestion]] | None = None,
         page: Path = PAGE,
     ) -> None:
@@ -90,7 +89,6 @@ class LocalSlack:
                 events=self._events,
             ),
             files=page,
-            tips=tips,
             suggestions=suggestions or {},
         )
 

@@ -62,23 +62,24 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """Everything that is there before the app says a word."""
-
-    team: Team
-    users: Sequence[User]
-    channels: Sequence[Channel]
-    usergroups: Sequence[UserGroup] = ()
-    tz: str = "Europe/Berlin"
-
-
-@dataclass(frozen=True, slots=True)
 class Tip:
     """What to try first: shown by the page, `command` goes into the composer."""
 
     title: str
     text: str
     command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything that is there before the app says a word; `tips` say what to try first."""
+
+    team: Team
+    users: Sequence[User]
+    channels: Sequence[Channel]
+    usergroups: Sequence[UserGroup] = ()
+    tips: Sequence[Tip] = ()
+    tz: str = "Europe/Berlin"
 
 
 @dataclass(frozen=True, slots=True)

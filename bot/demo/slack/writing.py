@@ -8,7 +8,7 @@ import re
 from bot.demo.slack.live import LiveWorkspace
 
 _URL = re.compile(r"\bhttps?://[^\s<>|]+")
-_NAME = re.compile(r"(?<![\w<|/&])([@#])([\w][\w.-]*)")
+_NAME = re.compile(r"(?<![\w<|/&])([@#])(\w(?:[\w.-]*\w)?)")
 
 
 def escape_entities(text: str) -> str:

@@ -1,5 +1,6 @@
 """Clicks in messages: the payload, what the page cannot forge, and what a response_url then does."""
 
+from pathlib import Path
 from typing import Any
 
 from slack_sdk import WebClient
@@ -8,7 +9,7 @@ from slack_sdk.webhook import WebhookClient
 from bot.demo.slack import demo_workspace as demo
 from bot.demo.slack.server import LocalSlack
 from tests.demo.slack.building import button, plain, section
-from tests.demo.slack.receiver import Receiver
+from tests.demo.slack.receiver import Receiver, receiving
 
 OPTIONS = [{"text": plain(name), "value": name} for name in ("prod", "dev")]
 MENU = {
@@ -116,6 +117,18 @@ def test_the_response_url_of_a_click_changes_its_message(
     webhook.send(delete_original=True)
     assert jonas.messages(demo.PATCHING) == []
     assert webhook.send(text="again", replace_original=True).status_code == 400
+
+
+def test_clicks_need_interactivity_in_the_manifest(manifest: Path, page: Path) -> None:
+    """An app that did not ask for interactivity gets none."""
+    manifest.write_text(manifest.read_text().replace("is_enabled: true", "is_enabled: false"))
+    with LocalSlack(manifest, page=page) as slack, receiving() as (receiver, url):
+        slack.connect_http(url)
+        client = WebClient(slack.bot_token, base_url=slack.api_url)
+        message = shown(slack, client, button("go"))
+        answer = slack.person(demo.MAYA).click(message, "go")
+        assert answer["error"] == "interactivity_not_enabled"
+        assert receiver.payloads == []
 
 
 def test_a_click_that_is_not_acked_is_told(slack: LocalSlack, client: WebClient) -> None:

@@ -1,5 +1,7 @@
 """chat.*: where an app may write, what it may change, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 from slack_sdk import WebClient
 
@@ -20,19 +22,29 @@ def test_posting_by_id_name_and_person(slack: LocalSlack, client: WebClient) -> 
         slack.person(demo.JONAS).messages(direct)
 
 
-def test_public_channels_need_the_app_in_them_or_the_scope(slack: LocalSlack) -> None:
+def test_public_channels_need_the_app_in_them_or_the_scope(manifest: Path, page: Path) -> None:
     """chat:write.public is what opens a channel the app is not in."""
-    manifest = slack.live.manifest
-    client = WebClient(slack.bot_token, base_url=slack.api_url)
-    client.chat_postMessage(channel=demo.SECURITY, text="with the scope")
-    slack.live.manifest = type(manifest)(
-        **{
-            **{name: getattr(manifest, name) for name in manifest.__slots__},
-            "scopes": manifest.scopes - {"chat:write.public"},
-        }
-    )
-    assert error(client.chat_postMessage, channel=demo.SECURITY, text="x") == "not_in_channel"
-    client.chat_postMessage(channel=demo.PATCHING, text="as a member")
+    full = manifest.read_text()
+    with LocalSlack(manifest, page=page) as slack:
+        WebClient(slack.bot_token, base_url=slack.api_url).chat_postMessage(
+            channel=demo.SECURITY, text="with the scope"
+        )
+    manifest.write_text(full.replace("chat:write.public, ", ""))
+    with LocalSlack(manifest, page=page) as slack:
+        post = WebClient(slack.bot_token, base_url=slack.api_url).chat_postMessage
+        assert error(post, channel=demo.SECURITY, text="x") == "not_in_channel"
+        assert post(channel=demo.PATCHING, text="as a member")["ok"]
+
+
+def test_tabs_of_the_app_that_the_manifest_leaves_out(manifest: Path, page: Path) -> None:
+    """Without a messages tab no direct messages, without a Home tab no Home."""
+    manifest.write_text(manifest.read_text().replace("_tab_enabled: true", "_tab_enabled: false"))
+    with LocalSlack(manifest, page=page) as slack:
+        client = WebClient(slack.bot_token, base_url=slack.api_url)
+        home = {"type": "home", "blocks": [section("x")]}
+        post = client.chat_postMessage
+        assert error(post, channel=demo.MAYA, text="x") == "messages_tab_disabled"
+        assert error(client.views_publish, user_id=demo.MAYA, view=home) == "not_enabled"
 
 
 def test_places_that_cannot_be_written_to(slack: LocalSlack, client: WebClient) -> None:

@@ -53,7 +53,7 @@ def test_the_form_has_slacks_fields_and_a_valid_signature(
     ("typed", "arrives"),
     [
         ("/patch approvals @jonas", "approvals <@U0JONAS001|jonas>"),
-        ("/patch digest #general", "digest <#C0GENERAL1|general>"),
+        ("/patch digest #general, @jonas.", "digest <#C0GENERAL1|general>, <@U0JONAS001|jonas>."),
         ("/patch who @platform-approvers", "who <!subteam^S0PLATFORM|platform-approvers>"),
         ("/patch see https://aws.example/a?b=1&c=2", "see <https://aws.example/a?b=1&amp;c=2>"),
         ("/patch node a<b&c", "node a&lt;b&amp;c"),

@@ -1,7 +1,8 @@
-"""What Slack accepts: every block, element and view we use, with its limits, as one table.
+"""What Slack accepts: the verdict on a whole message or view, before it is sent.
 
 The bot asks here before it sends, the local Slack of the demo asks here what to refuse, and the tests hold
-the table against Slack's own types and a second library. What the table does not know is refused.
+the answers against Slack's own types and a second library. The tables of blocks and elements stand in
+`block_shapes.py` and `element_shapes.py`; what they do not know is refused.
 Sources: Slack's Block Kit reference, one page per block and element; where pages disagree, the smaller limit.
 """
 
@@ -11,20 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.chatops.block_shapes import BLOCKS
-from bot.chatops.element_shapes import (
-    IDENTIFIER,
-    plain_text,
-)
-from bot.chatops.shapes import (
-    Problem,
-    array,
-    below,
-    flag,
-    length,
-    record,
-    text,
-    variant,
-)
+from bot.chatops.element_shapes import IDENTIFIER, plain_text
+from bot.chatops.shapes import Problem, array, below, flag, length, record, text, variant
 from bot.chatops.sizes import (
     MARKDOWN_TEXT,
     MESSAGE_BLOCKS,

@@ -170,6 +170,12 @@ def test_table_takes_the_rows_that_fit_and_counts_the_rest(
     assert len(json.dumps(built, ensure_ascii=False, separators=(",", ":"))) <= budget
 
 
+def test_table_keeps_to_a_hundred_rows_with_its_titles() -> None:
+    """Where there is room for more characters, the number of rows still is Slack's."""
+    built, left = blocks.table([Column("a")], [["x"]] * 130, budget=sizes.MESSAGE_SIZE)
+    assert (len(built["rows"]), left) == (100, 31)
+
+
 def test_fit_fills_the_budget() -> None:
     """One more item would have been too much; all items fit where there is room for all."""
     items = ["x" * 10] * 100

@@ -199,6 +199,12 @@ def test_total_size_of_the_blocks() -> None:
     assert slack_error(problems) == "msg_blocks_too_long"
 
 
+def test_markdown_counts_over_the_whole_message() -> None:
+    """Markdown blocks share one limit, which is named beside the total size."""
+    halves = [{"type": "markdown", "text": "x" * size} for size in (6000, 6001)]
+    assert codes(*halves) == {"too_long", "msg_blocks_too_long"}
+
+
 @pytest.mark.parametrize(
     ("text", "code", "error"),
     [

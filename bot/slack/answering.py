@@ -1,0 +1,156 @@
+"""From a question to its answer: who asks, what the desk says, and where that goes. Runs in the pool."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+
+from bot.chatops.cards import error_card, working_text
+from bot.chatops.command import Show
+from bot.chatops.context import Surface
+from bot.chatops.desk import Answer, Desk
+from bot.core.errors import NotAllowed, PatchbotError, SlackError
+from bot.core.wording import listed
+from bot.slack.api import NO_ANSWER
+from bot.slack.delivery import Delivery
+from bot.slack.home import HomeTab
+from bot.slack.identity import Directory
+from bot.slack.incoming import Origin, Question
+from bot.slack.messages import busy, outdated, says, stopping, too_fast
+from bot.slack.patience import Patience
+
+_log: Final = structlog.get_logger("bot.slack.answering")
+PATIENCE_SECONDS: Final = 1.5
+
+
+class Answering:
+    """Answers questions and draws Home tabs. Whatever goes wrong is said to the person who asked."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        directory: Directory,
+        delivery: Delivery,
+        home: HomeTab,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._desk = desk
+        self._directory = directory
+        self._delivery = delivery
+        self._home = home
+        self._patience_seconds = patience_seconds
+
+    def answer(self, question: Question) -> None:
+        """Do what is asked and deliver it; a PatchbotError is told to the asker. Anything else is raised."""
+        began = time.monotonic()
+        origin = question.origin
+        about = {"user": origin.sender.user_id, "channel": origin.channel, "show": question.show}
+        try:
+            if question.show is None:
+                self._delivery.privately(origin, outdated())
+                return
+            with Patience(self._patience_seconds, lambda: self._tell_working(question)) as patience:
+                answer = self._ask(question)
+                patience.end()
+                self._deliver(question, answer)
+        except PatchbotError as error:
+            _log.info("question.refused", error=type(error).__name__, reason=_code(error), **about)
+            self._delivery.privately(origin, error_card(error))
+        else:
+            milliseconds = round((time.monotonic() - began) * 1000)
+            command = answer.command.name
+            _log.info("question.answered", command=command, milliseconds=milliseconds, **about)
+
+    def open_home(self, origin: Origin) -> None:
+        """Draw the Home tab of whoever opened it."""
+        self._home.draw(origin)
+
+    def failed(self, origin: Origin, error: BaseException | None, *, home: bool = False) -> None:
+        """Tell the asker what ended their question: an error id or, with None, that patchbot stops."""
+        card = stopping()
+        if error is not None:
+            incident = new_incident()
+            _log.error(
+                "question.failed", error_id=incident, user=origin.sender.user_id, exc_info=error
+            )
+            card = error_card(None, incident=incident)
+        try:
+            if home:
+                self._home.show(origin, card)
+            else:
+                self._delivery.privately(origin, card)
+        except SlackError as lost:
+            _log.error("answer.lost", user=origin.sender.user_id, reason=lost.code)
+
+    def tell(self, origin: Origin, *, seconds: float | None) -> None:
+        """Nothing but a word: that this was too fast (`seconds` to wait) or, with None, that there is no room."""
+        self._delivery.privately(origin, busy() if seconds is None else too_fast(seconds))
+
+    def _ask(self, question: Question) -> Answer:
+        identified = self._directory.identify(question.origin.sender)
+        try:
+            return self._desk.answer(
+                question.text,
+                identified.person,
+                surface=Surface.SLACK,
+                shared=question.show is Show.CHANNEL and not question.origin.is_home,
+            )
+        except NotAllowed as error:
+            if not identified.unread_groups:
+                raise
+            groups = listed(
+                f"{group} ({reason})" for group, reason in identified.unread_groups.items()
+            )
+            raise NotAllowed(
+                error.message,
+                hint=f"Slack did not tell who belongs to the user group {groups}; a patchbot admin can look into it.",
+            ) from error
+
+    def _deliver(self, question: Question, answer: Answer) -> None:
+        origin = question.origin
+        match question.show:
+            case Show.FILE:
+                self._delivery.as_file(origin, answer.attachment())
+            case Show.CHANNEL if not origin.is_home:
+                self._share(question, answer)
+            case Show.REPLACE if origin.is_home:
+                self._home.draw(origin)
+            case _:
+                self._delivery.privately(
+                    origin, answer.card(), replace=question.show is Show.REPLACE
+                )
+
+    def _share(self, question: Question, answer: Answer) -> None:
+        try:
+            self._delivery.to_channel(question.origin, answer.card())
+        except SlackError as error:
+            if error.code != NO_ANSWER:
+                raise
+            raise SlackError(
+                "Slack did not answer, so I cannot tell whether the card was posted.",
+                code=error.code,
+                hint="Look at the channel before you share it again.",
+            ) from error
+
+    def _tell_working(self, question: Question) -> None:
+        """One line while a long reading runs. It stays: a response_url cannot take back what it said for a command."""
+        if question.origin.is_home:
+            return
+        with suppress(PatchbotError):
+            _, sentence = self._desk.understand(question.text)
+            self._delivery.privately(question.origin, says(working_text(sentence)))
+
+
+def new_incident() -> str:
+    """A short id under which people and the log speak of the same failure."""
+    return secrets.token_hex(4)
+
+
+def _code(error: PatchbotError) -> Any:
+    """What of an error may stand in the log: never its text, which holds what somebody typed."""
+    return getattr(error, "code", "")

@@ -1,0 +1,176 @@
+"""Slack's Web API as far as patchbot needs it. Every failure is a SlackError with Slack's own error name as code."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry import (
+    ConnectionErrorRetryHandler,
+    HttpRequest,
+    HttpResponse,
+    RateLimitErrorRetryHandler,
+    RetryHandler,
+    RetryState,
+)
+from slack_sdk.http_retry.builtin_handlers import ServerErrorRetryHandler
+from slack_sdk.web import SlackResponse
+
+from bot.chatops.reply import Attachment, Block
+from bot.core.errors import SlackError
+
+SLACK: Final = "https://slack.com/api/"
+NO_ANSWER: Final = "no_answer"
+"""The code of a SlackError when nobody knows whether Slack did what it was asked."""
+
+_TIMEOUT_SECONDS: Final = 10
+_PATIENCE_SECONDS: Final = 10
+_HINTS: Final[Mapping[str, str]] = {
+    "invalid_auth": "Check SLACK_BOT_TOKEN (and SLACK_APP_TOKEN), then run `patchbot doctor`.",
+    "not_authed": "Set SLACK_BOT_TOKEN, then run `patchbot doctor`.",
+    "account_inactive": "The app was uninstalled: install it again and set the new token.",
+    "token_revoked": "The token was revoked: install the app again and set the new token.",
+    "missing_scope": "Update the app from manifest.yml and install it again.",
+    "not_allowed_token_type": "Use the token that starts with xoxb- as bot token, xapp- as app token.",
+    "not_in_channel": "Invite patchbot to the channel: `/invite @patchbot`.",
+    "channel_not_found": "Invite patchbot to the channel: `/invite @patchbot`.",
+    "ratelimited": "Slack asks for patience: try again in a minute.",
+    NO_ANSWER: "Try again in a minute; https://slack-status.com tells about outages.",
+}
+
+
+class _BriefRateLimit(RateLimitErrorRetryHandler):
+    """Waits as Slack asks (429 means that nothing was done), but not so long that a worker is lost to it."""
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,  # noqa: ARG002 - the SDK names them
+        request: HttpRequest,  # noqa: ARG002
+        response: HttpResponse | None = None,
+        error: Exception | None = None,  # noqa: ARG002
+    ) -> bool:
+        if response is None or response.status_code != http.HTTPStatus.TOO_MANY_REQUESTS:
+            return False
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        value = headers.get("retry-after", ["1"])
+        seconds = value if isinstance(value, str) else next(iter(value), "1")
+        return seconds.isdecimal() and int(seconds) <= _PATIENCE_SECONDS
+
+
+class SlackApi:
+    """The calls we make. Reads are retried; whatever posts is not, for Slack may have done it (429 excepted)."""
+
+    def __init__(self, token: str, *, base_url: str = SLACK) -> None:
+        brief = _BriefRateLimit(max_retry_count=2)
+        retrying = [brief, ConnectionErrorRetryHandler(), ServerErrorRetryHandler()]
+        self._read = web_client(token, base_url=base_url, retry_handlers=retrying)
+        self._post = web_client(token, base_url=base_url, retry_handlers=[brief])
+
+    def identify(self) -> SlackResponse:
+        """auth.test: whose token this is; its headers name the scopes."""
+        return _asked(lambda: self._read.auth_test(), "auth.test")
+
+    def user(self, user_id: str) -> Mapping[str, Any]:
+        """The account as users.info tells it."""
+        found = _asked(lambda: self._read.users_info(user=user_id), "users.info")["user"]
+        return found if isinstance(found, dict) else {}
+
+    def group_members(self, group_id: str) -> frozenset[str]:
+        """The user ids of a user group."""
+        answer = _asked(
+            lambda: self._read.usergroups_users_list(usergroup=group_id), "usergroups.users.list"
+        )
+        return frozenset(answer.get("users") or ())
+
+    def open_direct_message(self, user_id: str) -> str:
+        """The id of the direct message with somebody."""
+        answer = _asked(
+            lambda: self._read.conversations_open(users=[user_id]), "conversations.open"
+        )
+        return str((answer.get("channel") or {})["id"])
+
+    def post(self, channel: str, message: Mapping[str, Any]) -> None:
+        """Post a message for everybody in the channel."""
+        _asked(lambda: self._post.chat_postMessage(channel=channel, **message), "chat.postMessage")
+
+    def post_privately(self, channel: str, user_id: str, message: Mapping[str, Any]) -> None:
+        """Post a message only one member of the channel sees."""
+        _asked(
+            lambda: self._post.chat_postEphemeral(channel=channel, user=user_id, **message),
+            "chat.postEphemeral",
+        )
+
+    def publish_home(self, user_id: str, blocks: Sequence[Block]) -> None:
+        """Draw somebody's Home tab."""
+        view = {"type": "home", "blocks": list(blocks)}
+        _asked(lambda: self._read.views_publish(user_id=user_id, view=view), "views.publish")
+
+    def upload(self, channel: str, file: Attachment, *, thread_ts: str = "") -> None:
+        """Share a file in a channel or in a thread of it."""
+        _asked(
+            lambda: self._post.files_upload_v2(
+                channel=channel,
+                thread_ts=thread_ts or None,
+                content=file.content,
+                filename=file.filename,
+                title=file.title,
+                initial_comment=file.comment or None,
+            ),
+            "files.completeUploadExternal",
+        )
+
+    def open_connection(self, app_token: str) -> None:
+        """Ask for a Socket Mode address, to see that the app token may."""
+        _asked(
+            lambda: self._read.apps_connections_open(app_token=app_token), "apps.connections.open"
+        )
+
+
+def web_client(
+    token: str | None, *, base_url: str, retry_handlers: list[RetryHandler]
+) -> WebClient:
+    """A configured client. Only Slack itself is reached through the proxy of the environment."""
+    client = WebClient(
+        token, base_url=base_url, timeout=_TIMEOUT_SECONDS, retry_handlers=retry_handlers
+    )
+    if not is_slack(base_url):
+        client.proxy = None
+    return client
+
+
+def is_slack(url: str) -> bool:
+    """Whether an address is Slack's own (GovSlack has a domain of its own)."""
+    host = urlsplit(url).hostname or ""
+    return any(
+        host == domain or host.endswith(f".{domain}") for domain in ("slack.com", "slack-gov.com")
+    )
+
+
+def _asked(call: Callable[[], SlackResponse], method: str) -> SlackResponse:
+    """What `call` returns. Raises SlackError, whose text never holds a token or what was sent."""
+    try:
+        return call()
+    except SlackApiError as error:
+        raise slack_error(_code(error), method=method) from error
+    except (SlackClientError, OSError, http.client.HTTPException) as error:
+        raise slack_error(NO_ANSWER, method=method) from error
+
+
+def slack_error(code: str, *, method: str) -> SlackError:
+    """Slack's refusal in words."""
+    told = "did not answer" if code == NO_ANSWER else f"refused with “{code}”"
+    return SlackError(f"Slack {told} ({method}).", code=code, hint=_HINTS.get(code, ""))
+
+
+def _code(error: SlackApiError) -> str:
+    response = error.response
+    told = response.get("error") if hasattr(response, "get") else None
+    if told:
+        return str(told)
+    status = getattr(response, "status_code", None)
+    return f"http_{status}" if status else "unreadable_answer"

@@ -1,0 +1,90 @@
+"""What `patchbot doctor` looks at in Slack: tokens, scopes, the home workspace and the user groups of the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slack_sdk.web import SlackResponse
+
+from bot.core.errors import SlackError
+from bot.services.doctor import Finding, Outcome
+from bot.slack.api import SlackApi
+from bot.slack.identity import Directory
+from bot.slack.methods import APP_SCOPES, bot_scopes
+
+
+def check(
+    api: SlackApi, directory: Directory, *, app_token: str, home_team: str
+) -> Iterator[Finding]:
+    """Every finding about the Slack side; asks Slack, posts nothing."""
+    try:
+        told = api.identify()
+    except SlackError as error:
+        yield Finding("bot token", Outcome.FAILED, error.message, error.hint)
+        return
+    yield Finding("bot token", Outcome.OK, f"works as @{told.get('user', '?')}")
+    yield _home(told, home_team)
+    yield _scopes(told)
+    yield _app_token(api, app_token)
+    yield from _groups(directory)
+
+
+def _home(told: SlackResponse, home_team: str) -> Finding:
+    team = str(told.get("team_id", ""))
+    if home_team and team != home_team:
+        return Finding(
+            "home workspace",
+            Outcome.FAILED,
+            f"the token belongs to {team}, the configuration says {home_team}",
+            "Use the token of the home workspace or correct the configuration.",
+        )
+    return Finding("home workspace", Outcome.OK, f"{told.get('team', '?')} ({team})")
+
+
+def _scopes(told: SlackResponse) -> Finding:
+    """Slack names the scopes of a token in a header of every answer (Slack, “Using the Web API”)."""
+    headers = {name.lower(): value for name, value in told.headers.items()}
+    granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",")} - {""}
+    if not granted:
+        return Finding("scopes", Outcome.WARNING, "Slack did not say which scopes the token has")
+    missing = [scope for scope in bot_scopes() if scope not in granted]
+    if missing:
+        return Finding(
+            "scopes",
+            Outcome.FAILED,
+            f"missing: {', '.join(missing)}",
+            "Update the app from manifest.yml, install it again and set the new token.",
+        )
+    return Finding("scopes", Outcome.OK, f"all {len(bot_scopes())} granted")
+
+
+def _app_token(api: SlackApi, app_token: str) -> Finding:
+    if not app_token:
+        return Finding(
+            "app token",
+            Outcome.WARNING,
+            "not set: Socket Mode cannot be used",
+            f"Set SLACK_APP_TOKEN (scope {', '.join(APP_SCOPES)}), or serve in HTTP mode.",
+        )
+    try:
+        api.open_connection(app_token)
+    except SlackError as error:
+        return Finding("app token", Outcome.FAILED, error.message, error.hint)
+    return Finding("app token", Outcome.OK, "may open Socket Mode connections")
+
+
+def _groups(directory: Directory) -> Iterator[Finding]:
+    """A group that cannot be read gives nobody a role: that fails closed, and has to be seen."""
+    reasons = {
+        "no_such_subteam": "Correct the id in patchbot.toml: there is no such user group.",
+        "plan_upgrade_required": "User groups need a paid plan: name users instead.",
+        "missing_scope": "Update the app from manifest.yml and install it again.",
+    }
+    unread = directory.unread_groups()
+    for group, reason in unread.items():
+        yield Finding(
+            f"user group {group}",
+            Outcome.WARNING,
+            f"cannot be read ({reason}); nobody gets a role by it",
+            reasons.get(reason, "Try again in a minute."),
+        )

@@ -1,0 +1,124 @@
+"""Brings an answer to its place: privately, to the channel or as a file; where one way is closed, by another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from bot.chatops.reply import Attachment, Card
+from bot.core.errors import SlackError
+from bot.slack.api import NO_ANSWER, SlackApi
+from bot.slack.incoming import Origin
+from bot.slack.messages import message, sent_to_you, shared_by
+from bot.slack.response_urls import ResponseUrls
+
+_log: Final = structlog.get_logger("bot.slack.delivery")
+_NOT_THERE: Final = frozenset(
+    {
+        "not_in_channel",
+        "channel_not_found",
+        "is_archived",
+        "thread_not_found",
+        "cannot_reply_to_message",
+    }
+)
+
+
+class Delivery:
+    """Sends cards and files. Raises SlackError where no way is left."""
+
+    def __init__(self, api: SlackApi, response_urls: ResponseUrls) -> None:
+        self._api = api
+        self._response_urls = response_urls
+
+    def privately(self, origin: Origin, card: Card, *, replace: bool = False) -> None:
+        """To the asker only; with `replace` in place of the card that was clicked, unless others see it.
+
+        By response_url, else as a message in the channel only they see, else as a direct message.
+        """
+        body = message(card).body()
+        first = _instead(body) if replace and not origin.public else _beside(body, origin)
+        user_id = origin.sender.user_id
+        ways: list[tuple[str, Callable[[], None]]] = []
+        if origin.response_url:
+            ways.append(
+                ("response_url", lambda: self._response_urls.post(origin.response_url, first))
+            )
+        if not origin.is_home:
+            thread = {"thread_ts": origin.thread_ts} if origin.thread_ts else {}
+            ways.append(
+                (
+                    "ephemeral",
+                    lambda: self._api.post_privately(origin.channel, user_id, body | thread),
+                )
+            )
+        ways.append(
+            (
+                "direct_message",
+                lambda: self._api.post(self._api.open_direct_message(user_id), body),
+            )
+        )
+        _first_that_works(ways)
+
+    def to_channel(self, origin: Origin, card: Card) -> None:
+        """To everybody in the channel, saying who shared it. Posts twice in no case.
+
+        Raises SlackError; code "no_answer" when it may be there all the same.
+        """
+        body = message(shared_by(card, origin.sender.user_id)).body()
+        thread = {"thread_ts": origin.thread_ts} if origin.thread_ts else {}
+        if origin.response_url:
+            announced = {**body, **thread, "response_type": "in_channel", "replace_original": False}
+            try:
+                self._response_urls.post(origin.response_url, announced)
+            except SlackError as error:
+                if error.code == NO_ANSWER:
+                    raise
+                _log.warning("delivery.failed", way="response_url", reason=error.code)
+            else:
+                return
+        self._api.post(origin.channel, body | thread)
+
+    def as_file(self, origin: Origin, file: Attachment) -> None:
+        """Into the thread of the card that was clicked; from a private card, or where patchbot is no member, to the
+        asker as a direct message, with a word about it.
+        """
+        if origin.public:
+            try:
+                self._api.upload(
+                    origin.channel, file, thread_ts=origin.thread_ts or origin.message_ts
+                )
+            except SlackError as error:
+                if error.code not in _NOT_THERE:
+                    raise
+                _log.info("delivery.failed", way="thread", reason=error.code)
+            else:
+                return
+        self._api.upload(self._api.open_direct_message(origin.sender.user_id), file)
+        if not origin.is_home:
+            self.privately(origin, sent_to_you(file))
+
+
+def _instead(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "replace_original": True}
+
+
+def _beside(body: dict[str, Any], origin: Origin) -> dict[str, Any]:
+    thread = {"thread_ts": origin.thread_ts} if origin.thread_ts else {}
+    return {**body, **thread, "response_type": "ephemeral", "replace_original": False}
+
+
+def _first_that_works(ways: list[tuple[str, Callable[[], None]]]) -> None:
+    """Try one way after the other: an answer that may come twice is better than none. Raises the last SlackError."""
+    last = SlackError("There was no way to answer.")
+    for name, send in ways:
+        try:
+            send()
+        except SlackError as error:
+            _log.warning("delivery.failed", way=name, reason=error.code)
+            last = error
+        else:
+            return
+    raise last

@@ -1,0 +1,115 @@
+"""What Slack sends us, as values: who asks what, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bot.chatops.command import Show
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who pressed the key, as the payload tells it: `teams` are all workspaces it names."""
+
+    user_id: str
+    teams: tuple[str, ...]
+    enterprise_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a question comes from. `public` is True for a card that others see; a Home tab has no channel."""
+
+    sender: Sender
+    channel: str = ""
+    response_url: str = ""
+    message_ts: str = ""
+    thread_ts: str = ""
+    public: bool = False
+
+    @property
+    def is_home(self) -> bool:
+        """Whether it was asked on the Home tab."""
+        return not self.channel
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A sentence that somebody typed (`action_id` is empty then) or that a button or menu carried."""
+
+    text: str
+    origin: Origin
+    show: Show | None = Show.PRIVATE
+    action_id: str = ""
+
+
+def typed(body: Json) -> Question:
+    """The question in a slash command (Slack, “Implementing slash commands”)."""
+    sender = Sender(
+        _text(body, "user_id"), _named(body.get("team_id")), _text(body, "enterprise_id")
+    )
+    origin = Origin(sender, _text(body, "channel_id"), _text(body, "response_url"))
+    return Question(_text(body, "text"), origin)
+
+
+def clicked(body: Json) -> Question | None:
+    """The question behind a click; None for a button that only opens a link.
+
+    `show` is None when the action id says nothing we know: an old card, or not one of ours.
+    Source: Slack, “block_actions payload”.
+    """
+    action: Json = next(iter(body.get("actions") or ()), {})
+    sentence = _sentence(action)
+    if not sentence:
+        return None
+    container = _part(body, "container")
+    user = _part(body, "user")
+    sender = Sender(
+        _text(user, "id"),
+        _named(_part(body, "team").get("id"), user.get("team_id")),
+        _text(_part(body, "enterprise"), "id"),
+    )
+    origin = Origin(
+        sender,
+        _text(container, "channel_id") or _text(_part(body, "channel"), "id"),
+        _text(body, "response_url"),
+        message_ts=_text(container, "message_ts"),
+        thread_ts=_text(container, "thread_ts"),
+        public=container.get("type") == "message" and container.get("is_ephemeral") is not True,
+    )
+    action_id = _text(action, "action_id")
+    return Question(sentence, origin, _show(action_id), action_id)
+
+
+def home_opened(body: Json) -> Origin:
+    """Who opened the Home tab (Slack, “app_home_opened event”)."""
+    user_id = _text(_part(body, "event"), "user")
+    return Origin(Sender(user_id, _named(body.get("team_id")), _text(body, "enterprise_id")))
+
+
+def _sentence(action: Json) -> str:
+    """The value of a button, or of the option chosen in a menu."""
+    return _text(action, "value") or _text(_part(action, "selected_option"), "value")
+
+
+def _show(action_id: str) -> Show | None:
+    word = action_id.partition(":")[0]
+    return Show(word) if word in set(Show) else None
+
+
+def _part(body: Json, key: str) -> Json:
+    part = body.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _text(body: Json, key: str) -> str:
+    value = body.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _named(*ids: object) -> tuple[str, ...]:
+    return tuple(each for each in ids if isinstance(each, str) and each)

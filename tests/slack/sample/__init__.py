@@ -1,0 +1,1 @@
+"""Small commands that behave in every way a command can."""

@@ -108,7 +108,8 @@ class Arguments(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
-            raise UsageError(_in_words(fault), hint=cls._how(sentence)) from None
+            hint = f"`/patch help {sentence.command}` says what it takes."
+            raise UsageError(_in_words(fault), hint=hint) from None
 
     @classmethod
     def _how(cls, sentence: Sentence) -> str:

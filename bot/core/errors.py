@@ -51,15 +51,21 @@ class NotAllowed(PatchbotError):
     """This person may not do this."""
 
 
-class NotFound(UsageError):
-    """Nothing bears that name."""
-
-
 class Candidate(NamedTuple):
     """One thing that may have been meant: how people tell it from the others, and the sentence that means it alone."""
 
     label: str
     sentence: str
+
+
+class NotFound(UsageError):
+    """Nothing bears that name; `candidates` are things with a name like it."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", candidates: tuple[Candidate, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = candidates
 
 
 class Ambiguous(UsageError):

@@ -137,7 +137,7 @@ class FleetReport(Report):
 
 
 class NodesReport(Report):
-    """`patchbot.nodes/1`: the nodes that matched, worst first, all of them, in one order."""
+    """`patchbot.nodes/1`: the nodes that matched, all of them, in one order; `counts` are those of the environment."""
 
     schema_name: Literal["patchbot.nodes/1"] = Field("patchbot.nodes/1", alias="schema")
     environment: str
@@ -146,6 +146,7 @@ class NodesReport(Report):
     total: int
     filters: dict[str, str] = {}
     sort: str = "worst"
+    counts: NodeCounts = NodeCounts()
     nodes: tuple[NodeRow, ...]
     gaps: tuple[GapRow, ...] = ()
     notices: tuple[str, ...] = ()

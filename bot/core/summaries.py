@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from bot.core.judgement import Reason, Status
@@ -14,6 +15,51 @@ STATUS_WORDS = {
     Status.UNKNOWN: "Unknown",
     Status.STOPPED: "Stopped",
 }
+
+REASON_WORDS = {
+    Reason.MISSING: "missing",
+    Reason.FAILED: "failed",
+    Reason.INSTALLED_REJECTED: "rejected",
+    Reason.INSTALLED_PENDING_REBOOT: "pending reboot",
+    Reason.AVAILABLE_SECURITY_UPDATE: "unapproved security updates",
+    Reason.NEVER_SCANNED: "never scanned",
+    Reason.STALE: "stale",
+    Reason.UNREADABLE: "unreadable",
+}
+
+_LISTS = {
+    "all": "{}",
+    "compliant": "compliant {}",
+    "non_compliant": "non-compliant {}",
+    "unknown": "unknown {}",
+    "stopped": "stopped {}",
+    "missing": "{} with missing patches",
+    "failed": "{} with failed installs",
+    "installed_rejected": "{} with rejected patches",
+    "installed_pending_reboot": "non-compliant {} pending reboot",
+    "pending_reboot": "{} pending reboot",
+    "available_security_update": "{} with unapproved security updates",
+    "never_scanned": "{} never scanned",
+    "stale": "{} with a stale result",
+    "unreadable": "{} that could not be read",
+    "connection_lost": "{} with lost connection",
+}
+"""What a list of each state (selection.STATES) is a list of."""
+
+
+def list_in_words(total: int, filters: Mapping[str, str]) -> str:
+    """What a list holds: "41 non-compliant nodes", "1 node with lost connection"."""
+    noun = "node" if total == 1 else "nodes"
+    return f"{total:,} {_LISTS[filters['state']].format(noun)}"
+
+
+def worst_kind(row: NodeRow) -> str:
+    """The worst kind of non-compliance, in the baseline's words; empty for a node that is not non-compliant."""
+    if row.status is not Status.NON_COMPLIANT:
+        return ""
+    if row.critical_non_compliant:
+        return "critical"
+    return "security" if row.security_non_compliant else "other"
 
 
 def in_short(row: NodeRow, now: datetime) -> str:
@@ -100,8 +146,33 @@ def status_in_short(report: StatusReport) -> str:
     )
 
 
-def unknown_in_words(report: StatusReport) -> str:
-    """ "6 unknown: 3 never scanned, 2 stale, 1 unreadable"; "none unknown" where there are none."""
+def headline(report: StatusReport) -> str:
+    """ "prod: 82.1 % compliant"; "prod: no nodes" where there is nothing to take a percentage of."""
+    if report.compliance_percent is None:
+        return f"{report.environment}: no nodes"
+    return f"{report.environment}: {report.compliance_percent} % compliant"
+
+
+def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
+    """What stands behind the percentage, as names and values: denominator, coverage, buckets, age."""
+    nodes = report.nodes
+    never_read = any(gap.last_read_at is None for gap in report.gaps)
+    of_total = f"{nodes.total:,} known nodes" if never_read else counted(nodes.total, "node")
+    fresh = nodes.compliant + nodes.non_compliant
+    return (
+        ("Compliant", f"{nodes.compliant:,} of {of_total} ({report.compliance_percent} %)"),
+        ("Non-compliant", counted(nodes.non_compliant, "node")),
+        ("Unknown", _unknown(report)),
+        ("Coverage", f"{fresh:,} of {of_total} with fresh data"),
+        (
+            "Critical-level",
+            f"{counted(report.nodes_with.critical_non_compliant, 'node')} with such patches",
+        ),
+        ("Oldest result", ago(report.oldest_operation_end_time, now)),
+    )
+
+
+def _unknown(report: StatusReport) -> str:
     reasons = report.unknown_reasons
     parts = ", ".join(
         f"{number:,} {word}"
@@ -112,7 +183,24 @@ def unknown_in_words(report: StatusReport) -> str:
         )
         if number
     )
-    return f"{report.nodes.unknown:,} unknown: {parts}" if parts else "none unknown"
+    total = counted(report.nodes.unknown, "node")
+    return f"{total} ({parts})" if parts else total
+
+
+def no_nodes(report: StatusReport) -> str:
+    """Why there is nothing to count, and what to check."""
+    if report.gaps:
+        return "No node is known here, because what is named above could not be read."
+    stopped = report.attention.stopped
+    seen = (
+        f"{counted(stopped, 'node')} stopped, and stopped nodes are not counted"
+        if stopped
+        else "none was found"
+    )
+    return (
+        f"No nodes: {seen}. Check the regions, accounts, tags and patch groups of this environment in"
+        " `patchbot.toml`, and that the SSM Agent runs on the nodes: only managed nodes are seen."
+    )
 
 
 def attention_in_words(report: StatusReport) -> tuple[str, ...]:

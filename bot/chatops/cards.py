@@ -1,0 +1,266 @@
+"""The parts that the Slack cards of all commands share: age, gaps, rows of nodes, buttons, errors, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Literal
+
+from bot.chatops import inert, sizes
+from bot.chatops.blocks import Block, Element, actions, button, context, header, section
+from bot.chatops.command import Show, action_id
+from bot.chatops.context import Context
+from bot.chatops.forms import Option, select
+from bot.chatops.grammar import Sentence, format_sentence
+from bot.chatops.limits import size
+from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user
+from bot.chatops.reply import Card
+from bot.core.errors import Ambiguous, NotFound, PatchbotError
+from bot.core.reports import GapRow, NodeRow
+from bot.core.summaries import about_gap, in_short
+from bot.core.wording import ago as ago_in_words
+from bot.core.wording import counted
+
+REFRESH: Final = "refresh"
+GAPS_SHOWN: Final = 5
+CANDIDATES_SHOWN: Final = 10
+_GAP_TEXT: Final = 420
+_COST: Final = {"&": 5, "<": 4, ">": 4, '"': 2, "\\": 2}
+
+
+def prose(words: str, limit: int = 600) -> Mrkdwn:
+    """A sentence, foreign names in it made inert; what stands between backticks is a code span, to be copied."""
+    parts = inert.plain(words, limit).split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["ˋ".join(parts[-2:])]
+    return Mrkdwn(
+        "".join(
+            inert.code(part, limit) if index % 2 else _edges(part)
+            for index, part in enumerate(parts)
+        )
+    )
+
+
+def _edges(part: str) -> str:
+    """Inert text that keeps the spaces at its ends."""
+    left = " " if part[:1] == " " else ""
+    right = " " if part[1:] and part[-1:] == " " else ""
+    return f"{left}{inert.escape_fallback(part)}{right}"
+
+
+def asked(question: Context, *, refresh: bool = False, **options: str | None) -> str:
+    """The question that was asked, as a sentence for a button, with `options` set anew (None takes one away).
+
+    Without `refresh` the sentence reads what was last read, whatever the question said.
+    """
+    sentence = question.sentence
+    words = [word for word in sentence.words if word.casefold() != REFRESH]
+    kept = tuple(pair for pair in sentence.options if pair[0] not in options)
+    changed = tuple((key, value) for key, value in options.items() if value is not None)
+    return format_sentence(
+        replace(
+            sentence, words=(*words, *([REFRESH] if refresh else [])), options=(*kept, *changed)
+        )
+    )
+
+
+def sentence(command: str, *words: str, **options: str) -> str:
+    """A sentence for a button that asks something else."""
+    return format_sentence(Sentence(command, words, tuple(options.items())))
+
+
+def show(
+    text: str,
+    where: Show,
+    what: str,
+    *,
+    name: str,
+    label: str | None = None,
+    style: Literal["primary"] | None = None,
+) -> Element:
+    """A button that shows the answer to the sentence `what`; `name` tells it from the others on the card."""
+    return button(text, action_id=action_id(where, name), value=what, label=label, style=style)
+
+
+def menu(
+    placeholder: str,
+    where: Show,
+    choices: Sequence[tuple[str, str]],
+    *,
+    name: str,
+    chosen: str | None = None,
+) -> tuple[Element, ...]:
+    """A menu of (text, sentence); none where a sentence is too long for a menu, or nothing is to be chosen."""
+    options = [Option(text, what) for text, what in choices]
+    if not options or any(len(option.value) > sizes.OPTION_VALUE for option in options):
+        return ()
+    initial = next((option for option in options if option.value == chosen), None)
+    return (
+        select(
+            placeholder,
+            options[: sizes.OPTIONS],
+            action_id=action_id(where, name),
+            initial=initial,
+        ),
+    )
+
+
+def row_of(*elements: Element) -> tuple[Block, ...]:
+    """Buttons and menus in a row; nothing when there are none."""
+    return (actions(*elements),) if elements else ()
+
+
+def refresh_and_share(question: Context) -> tuple[Element, ...]:
+    """Refresh and Share on a card that only the asker sees; on a shared one, a private copy for whoever clicks."""
+    if question.shared:
+        return (show("Open for me", Show.PRIVATE, asked(question), name="open"),)
+    return (
+        show("Refresh", Show.REPLACE, asked(question, refresh=True), name="refresh"),
+        show("Share to channel", Show.CHANNEL, asked(question), name="share"),
+    )
+
+
+def title(text: str, question: Context) -> tuple[Block, ...]:
+    """The headline, and on a card that a whole channel sees, who shared it."""
+    if not question.shared:
+        return (header(text),)
+    return (header(text), context(markup("Shared by {who}", who=user(question.person.id))))
+
+
+def read_line(as_of: datetime) -> Mrkdwn:
+    """When AWS was read, in the reader's own time, with an age that Slack keeps current."""
+    return markup("Read {when} ({age})", when=date(as_of), age=ago(as_of))
+
+
+def gaps(rows: Sequence[GapRow], now: datetime) -> tuple[Block, ...]:
+    """What could not be read, first and in words; nothing when all was read."""
+    if not rows:
+        return ()
+    lines: list[Text] = [prose(about_gap(row, now), _GAP_TEXT) for row in rows[:GAPS_SHOWN]]
+    if len(rows) > GAPS_SHOWN:
+        lines.append(f"{counted(len(rows) - GAPS_SHOWN, 'more gap')}.")
+    return (
+        section(
+            markup(
+                ":warning: *Not everything could be read: {count}*\n{lines}",
+                count=counted(len(rows), "gap"),
+                lines=join("\n", [markup("• {line}", line=line) for line in lines]),
+            )
+        ),
+    )
+
+
+def notices(lines: Sequence[str]) -> tuple[Block, ...]:
+    """Remarks that change no number, three at most and how many more there are."""
+    if not lines:
+        return ()
+    shown: list[Text] = [prose(line, _GAP_TEXT) for line in lines[:3]]
+    if len(lines) > len(shown):
+        shown.append(counted(len(lines) - len(shown), "more remark"))
+    return (context(join("\n", shown)),)
+
+
+def brief(text: str, limit: int) -> str:
+    """The text, cut so that it takes at most `limit` characters of JSON once it is escaped."""
+    clean = inert.plain(text, limit)
+    used = 1
+    for index, char in enumerate(clean):
+        used += _COST.get(char, 1)
+        if used > limit + 1:
+            return f"{clean[: index - 1].rstrip()}…"
+    return clean
+
+
+def node_name(row: NodeRow, limit: int = 64) -> Mrkdwn:
+    """A node as people know it: its name in bold, and its id to copy."""
+    if not row.name.strip():
+        return code(brief(row.instance_id, limit))
+    return markup(
+        "{name} {id}", name=bold(brief(row.name, limit)), id=code(brief(row.instance_id, 40))
+    )
+
+
+def node_row(row: NodeRow, now: datetime, *, environment: str, details: bool = True) -> Block:
+    """A row of a list: which node, what is wrong, whose it is, and a button that opens it."""
+    where = f"{row.account}/{row.region}" if row.account else row.region
+    operation = f"{row.operation} {ago_in_words(row.operation_end_time, now)}"
+    lost = "connection lost" if row.ping_status in {"ConnectionLost", "Inactive"} else ""
+    parts = [
+        brief(part, 44)
+        for part in (
+            row.platform,
+            f"owner {row.owner}" if row.owner else "no owner",
+            where,
+            operation.strip() if row.operation_end_time else "",
+            lost,
+        )
+        if part
+    ]
+    lines: list[Text] = [
+        markup("{node} — {what}", node=node_name(row), what=prose(in_short(row, now)))
+    ]
+    if details:
+        lines.append(join(" · ", parts))
+    return section(
+        join("\n", lines),
+        accessory=show(
+            "Open",
+            Show.PRIVATE,
+            sentence("node", row.instance_id, environment),
+            name=f"open:{row.account}:{row.region}:{row.instance_id}"[: sizes.ID - 10],
+            label=f"Open {brief(row.name or row.instance_id, 60)}",
+        ),
+    )
+
+
+def fitting(*drafts: Sequence[Block]) -> tuple[Block, ...]:
+    """The first draft that fits into one message; the last one in any case."""
+    fits = (draft for draft in drafts if size(list(draft)) <= sizes.MESSAGE_SIZE)
+    return tuple(next(fits, drafts[-1]))
+
+
+def sentences(lines: Iterable[str]) -> Mrkdwn:
+    """Sentences of ours as a list."""
+    return join("\n", [markup("• {line}", line=prose(line)) for line in lines])
+
+
+def error_card(error: PatchbotError | None, *, incident: str = "") -> Card:
+    """What went wrong, what is allowed, what to do next.
+
+    None stands for a fault of ours: then `incident` is the id under which the log has the details.
+    """
+    if error is None:
+        text = "Something went wrong on my side; nothing was changed."
+        hint = f"Try again. If it stays, tell your patchbot admin the error id {incident}."
+    else:
+        text, hint = inert.plain(error.message, 1000), inert.plain(error.hint or " ", 1000)
+        hint = hint if error.hint else ""
+    blocks = [section(markup(":x: {text}", text=prose(text, 1000)))]
+    candidates = error.candidates if isinstance(error, Ambiguous | NotFound) else ()
+    for index, (label, what) in enumerate(candidates[:CANDIDATES_SHOWN]):
+        choose = show(
+            "This one",
+            Show.REPLACE,
+            what,
+            name=f"candidate:{index}",
+            label=f"This one: {brief(label, 60)}",
+        )
+        blocks.append(section(prose(label, 300), accessory=choose))
+    if len(candidates) > CANDIDATES_SHOWN:
+        left = counted(len(candidates) - CANDIDATES_SHOWN, "more", "more")
+        blocks.append(context(f"{left}: say which one by its instance id."))
+    if hint:
+        blocks.append(context(prose(hint, 1000)))
+    return Card(f"{text} {hint}".strip(), tuple(blocks))
+
+
+def working_text(what: Sentence) -> str:
+    """What stands there until the answer comes."""
+    about = " ".join(word for word in what.words if word.casefold() != REFRESH)
+    return f"Looking at {about} …" if about else "Looking …"
+
+
+def progress_text(target: str, done: int, known: int) -> str:
+    """How far a reading is: "Reading eu-central-1: 150 of 340 nodes"."""
+    return f"Reading {target}: {done:,} of {counted(known, 'node')} …"

@@ -12,11 +12,13 @@ class ValidationError(SSMException):
         super().__init__("ValidationException", message)
 
 
-class SerializationError(SSMException):
-    """A member has the wrong JSON type."""
+class SerializationError(ValueError):
+    """A member has the wrong JSON type.
 
-    def __init__(self, member: str) -> None:
-        super().__init__("SerializationException", f"Unexpected type of value at {member}")
+    No exception of moto's: its serializer warns of every code that stands in no service model.
+    """
+
+    code = "SerializationException"
 
 
 class InvalidNextToken(SSMException):

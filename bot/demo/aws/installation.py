@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, TypeAlias
 
 import moto
+from moto.core.common_types import TYPE_RESPONSE
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 from moto.ec2.models import instances as moto_instances
@@ -21,6 +22,7 @@ from moto.ssm.models import Command, FakePatchBaseline, FakePatchGroup, ssm_back
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from bot.demo.aws import operations
+from bot.demo.aws.exceptions import SerializationError
 from bot.demo.aws.service_model import check_request, ssm_model
 from bot.demo.aws.state import RegionState, state_of
 
@@ -84,11 +86,15 @@ def is_implemented(operation: str) -> bool:
     return inspect.isfunction(method)
 
 
-def _method(name: str, operation: Operation) -> Callable[..., ActionResult]:
+def _method(name: str, operation: Operation) -> Callable[..., ActionResult | TYPE_RESPONSE]:
     @wraps(operation)
-    def method(response: SimpleSystemManagerResponse) -> ActionResult:
+    def method(response: SimpleSystemManagerResponse) -> ActionResult | TYPE_RESPONSE:
         parameters = json.loads(response.body or "{}")
-        check_request(name, parameters)
+        try:
+            check_request(name, parameters)
+        except SerializationError as error:
+            answer = {"__type": error.code, "Message": f"Unexpected type of value at {error}"}
+            return 400, {"status": 400}, json.dumps(answer)
         return ActionResult(operation(state_of(response.ssm_backend), parameters))
 
     return method

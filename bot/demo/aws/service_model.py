@@ -60,7 +60,8 @@ def check_request(operation: str, parameters: Mapping[str, Any]) -> None:
 def _structure(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
     for name in shape.required_members:
         if value.get(name) is None:
-            yield _failed("null", f"{path}{_lower(name)}", "Member must not be null")
+            where = f"{path}{_lower(name)}"
+            yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
     for name, member in shape.members.items():
         if value.get(name) is not None:
             yield from _member(member, value[name], f"{path}{_lower(name)}")

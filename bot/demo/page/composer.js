@@ -15,9 +15,10 @@ const MARKS = [
 ];
 
 export class Composer {
-  /** `where()`: {channel, thread_ts?} to send to. `testId`: its hook for tests. `onCommand()`: a command was answered for. */
-  constructor(root, { where, testId, onCommand = () => {} }) {
+  /** `where()`: {channel, thread_ts?} to send to. `testId`: its hook for tests. `onCommand()`: a command was taken; none in a thread, where Slack has no commands. */
+  constructor(root, { where, testId, onCommand = null }) {
     Object.assign(this, { where, onCommand });
+    this.commands = () => (onCommand ? store.state.commands : []);
     this.pending = 0;
     this.recall = null;
     this.hints = el("ul", { class: "hints", role: "listbox", id: uniqueId("hints"), "aria-label": "Commands", hidden: true });
@@ -71,7 +72,7 @@ export class Composer {
   edited() {
     this.recall = null;
     this.grow();
-    this.showHints(commandHints(this.field.value, store.state.commands));
+    this.showHints(commandHints(this.field.value, this.commands()));
   }
 
   grow() {
@@ -82,9 +83,11 @@ export class Composer {
   }
 
   showHelp() {
-    const usage = usageOf(this.field.value, store.state.commands);
-    const help = usage ? el("code", {}, usage) : this.field.value ? [el("strong", {}, "Shift + Enter"), " for a new line"] : ["Type ", el("code", {}, "/"), " for commands"];
-    this.status.replaceChildren(...(this.pending ? [this.sendingText] : [help].flat()));
+    const usage = usageOf(this.field.value, this.commands());
+    let help = [el("strong", {}, "Shift + Enter"), " for a new line"];
+    if (usage) help = [el("code", {}, usage)];
+    else if (!this.field.value && this.commands().length) help = ["Type ", el("code", {}, "/"), " for commands"];
+    this.status.replaceChildren(...(this.pending ? [this.sendingText] : help));
   }
 
   showHints(choices) {
@@ -171,16 +174,20 @@ export class Composer {
   async send() {
     const text = this.field.value.trim();
     if (!text) return;
+    // A space before the slash makes it a message, as in Slack.
+    const isCommand = this.field.value.startsWith("/");
     const history = [text, ...this.history().filter((one) => one !== text)].slice(0, HISTORY_LENGTH);
     sessionStorage.setItem(`history ${store.me}`, JSON.stringify(history));
     const me = store.me;
     this.clear();
     this.busy(1, text);
-    const answer = await post(text.startsWith("/") ? "/page/command" : "/page/message", { ...this.where(), text });
+    const answer = await post(isCommand ? "/page/command" : "/page/message", { ...this.where(), text });
     this.busy(-1, text);
     if (me !== store.me) return;
-    if (answer.ok && text.startsWith("/")) this.onCommand();
-    if (answer.ok) return;
+    if (answer.ok) {
+      if (isCommand) this.onCommand?.();
+      return;
+    }
     this.showFailure(answer.message || `${text.split(" ")[0]} failed with the error “${answer.error}”`);
     if (!this.field.value) this.fill(text);
   }

@@ -27,7 +27,10 @@ class Page {
     this.live = new Live({
       onEvent: (event) => this.apply(event),
       onOpen: () => this.reload(),
-      onState: (connected) => { byId("offline").hidden = connected; },
+      onState: (connected) => {
+        byId("offline").hidden = connected;
+        document.body.classList.toggle("is-live", connected);
+      },
     });
     byId("menu").append(icon("menu"));
     byId("tips-toggle").prepend(icon("bulb"));
@@ -52,6 +55,7 @@ class Page {
     const mine = store.myChannels();
     const wanted = store.channel ?? sessionStorage.getItem("channel");
     this.open((mine.find((channel) => channel.id === wanted) ?? mine[0]).id);
+    document.body.classList.remove("is-live");
     this.live.connect();
   }
 

@@ -36,12 +36,19 @@ export class Timeline {
     this.queue = null;
     this.turn = Symbol("load");
     this.atBottom = true;
+    this.followedTo = 0;
     this.pill.hidden = true;
     this.list.replaceChildren();
   }
 
-  /** Reads everything again. Events that come meanwhile are kept and applied on top, so the order of the two does not matter. */
-  async load() {
+  /** Reads everything again; resolves when the newest reading is on show. */
+  load() {
+    this.loading = this.read();
+    return this.loading;
+  }
+
+  /** Events that come meanwhile are kept and applied on top, so the order of the two does not matter. */
+  async read() {
     const turn = (this.turn = Symbol("load"));
     const queue = (this.queue ??= []);
     this.list.setAttribute("aria-busy", "true");
@@ -51,7 +58,7 @@ export class Timeline {
     } catch {
       // The live connection says when the server is back, and loads again.
     }
-    if (turn !== this.turn) return;
+    if (turn !== this.turn) return this.loading;
     this.queue = null;
     if (messages) {
       const present = new Set(messages.map((message) => message.ts));
@@ -61,6 +68,7 @@ export class Timeline {
     for (const change of queue) change();
     this.draw();
     this.list.removeAttribute("aria-busy");
+    return undefined;
   }
 
   upsert(message) {
@@ -106,6 +114,8 @@ export class Timeline {
   }
 
   draw() {
+    // A scroll event comes a frame late: whoever went up in this frame must not be pulled down again.
+    if (this.root.scrollTop < this.followedTo) this.scrolled();
     const nodes = [];
     let before = null;
     const inOrder = [...this.rows.values()].sort((a, b) => Number(a.message.ts) - Number(b.message.ts));
@@ -170,7 +180,9 @@ export class Timeline {
   }
 
   follow() {
-    if (this.atBottom) this.root.scrollTop = this.root.scrollHeight;
+    if (!this.atBottom) return;
+    this.root.scrollTop = this.root.scrollHeight;
+    this.followedTo = this.root.scrollTop;
   }
 
   toBottom() {

@@ -21,6 +21,7 @@ from bot.demo.slack.methods import METHODS
 from bot.demo.slack.scopes import require_scopes
 from bot.demo.slack.socket_mode import SocketMode
 
+_NOT_KNOWN = frozenset({"not_authed", "invalid_auth", "not_allowed_token_type"})
 _GONE = frozenset({"invalid_url", "expired_url", "used_url"})
 
 
@@ -65,7 +66,7 @@ class WebApi:
             token = _bearer(request) or str(arguments.pop("token", ""))
             return self._answer(method, token, Arguments(arguments))
 
-        return await self._through_faults(request, method, arguments, work, _as_json)
+        return await self._through_faults(request, method, arguments, work, self._as_json)
 
     async def response_url(self, request: Request) -> Response:
         """Take a message for a response_url: HTTP 404 where it is used up, expired or unknown."""
@@ -109,6 +110,13 @@ class WebApi:
             raise SlackError("invalid_auth")
         if is_app != (method == "apps.connections.open"):
             raise SlackError("not_allowed_token_type")
+
+    def _as_json(self, answer: Json) -> Response:
+        """An answer says what the token may, once it is known whose token it is."""
+        if answer.get("error") in _NOT_KNOWN:
+            return JSONResponse(answer)
+        scopes = ",".join(sorted(self._live.manifest.scopes))
+        return JSONResponse(answer, headers={"X-OAuth-Scopes": scopes})
 
     async def _through_faults(
         self,
@@ -158,10 +166,6 @@ async def _cut(request: Request) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     await asyncio.sleep(0)
-
-
-def _as_json(answer: Json) -> Response:
-    return JSONResponse(answer)
 
 
 def _as_webhook(answer: Json) -> Response:

@@ -73,5 +73,6 @@ def _over_sockets(app: App, slack: LocalSlack) -> Iterator[None]:
         # The SDK's close() waits for its own read to time out (3 s) unless the socket ended before.
         handler.client.auto_reconnect_enabled = False
         slack.drop_sockets()
+        until(lambda: not handler.client.is_connected())
         handler.close()  # type: ignore[no-untyped-call]
         app.listener_runner.listener_executor.shutdown()

@@ -55,6 +55,8 @@ def test_auth_test_names_the_app(slack: LocalSlack, client: WebClient) -> None:
     assert answer["team_id"] == demo.HOME
     assert answer["user_id"] == slack.live.app.user_id
     assert answer["bot_id"] == slack.live.app.bot_id
+    granted = answer.headers["x-oauth-scopes"].split(",")
+    assert set(granted) == slack.live.manifest.scopes
 
 
 def test_an_unknown_method_is_named(client: WebClient) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,9 @@ from bot.core.ports import Clock, ComplianceGateway, Progress, ReadingStore
 from bot.core.readings import Gap, Reading, TargetReading, failed
 
 TARGETS_AT_ONCE = 16
+RETRY_UNREACHABLE = timedelta(minutes=1)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class PatchDetails:
 class Compliance:
     """The use cases behind `status`, `nodes` and `node`.
 
-    `time_to_live` is how long a reading answers without asking AWS again. Safe to call from several threads.
+    `time_to_live` is how long a reading answers without asking AWS again. Safe to call from several threads. A store
+    that fails costs no answer: it is only a cache.
     """
 
     def __init__(
@@ -72,27 +76,50 @@ class Compliance:
     ) -> Reading:
         """The environment as last read, or read now when that is too long ago or `refresh` is set.
 
-        Whoever asks while a reading is under way gets that one. Raises NotFound, and AwsError when AWS could not be
-        reached at all and nothing was ever read.
+        Whoever asks while a reading is under way gets that one. Raises NotFound, and Unreachable when AWS could not
+        be reached at all and nothing was ever read.
         """
         environment = self.environment(name)
-        with self._lock:
-            if not refresh and (known := self._fresh(environment)) is not None:
-                return known
-            future = self._under_way.get(name)
-            if future is None:
-                mine = self._under_way[name] = Future()
-        if future is not None:
-            return future.result()
+        while True:
+            with self._lock:
+                known = self._remembered.get(name)
+                if known is not None and not refresh and self._is_fresh(known):
+                    return known
+                future = self._under_way.get(name)
+                if future is None:
+                    mine = self._under_way[name] = Future()
+                    break
+            reading = future.result()
+            if not refresh or reading.source == "aws":
+                return reading
+            # That one only came from the cache: whoever wants a fresh one asks again.
+        return self._read_for_all(environment, known, mine, refresh=refresh, progress=progress)
+
+    def _read_for_all(
+        self,
+        environment: Environment,
+        known: Reading | None,
+        mine: Future[Reading],
+        *,
+        refresh: bool,
+        progress: Progress | None,
+    ) -> Reading:
+        """Read for everybody who waits for `mine`. Only one thread per environment is ever here."""
+        name = environment.name
         try:
-            reading = self._read_now(environment, progress)
+            last = known or self._load(environment)
+            if last is not None and not refresh and self._is_fresh(last):
+                reading = last
+            else:
+                reading = self._read_now(environment, last, progress)
         except BaseException as error:
-            self._finish(name, mine)
+            with self._lock:
+                del self._under_way[name]
             mine.set_exception(error)
             raise
         with self._lock:
             self._remembered[name] = replace(reading, source="cache")
-        self._finish(name, mine)
+            del self._under_way[name]
         mine.set_result(reading)
         return reading
 
@@ -109,15 +136,27 @@ class Compliance:
         if state is None:
             return PatchDetails()
         end = state.operation_end_time
-        if not refresh and (kept := self._store.load_patches(node.key, end)) is not None:
+        if not refresh and (kept := self._kept_patches(node.key, end)) is not None:
             return PatchDetails(kept[1], kept[0])
         now = self._clock()
         try:
             found = self._gateway.patches(node.key, self._target(name, node.key))
         except AwsError as error:
             return PatchDetails(gap=Gap(node.account, node.region, error.message, hint=error.hint))
-        self._store.save_patches(node.key, end, found, read_at=now)
+        try:
+            self._store.save_patches(node.key, end, found, read_at=now)
+        except PatchbotError as error:
+            _log.warning("The patches of %s were not kept: %s", node.instance_id, error)
         return PatchDetails(found, now)
+
+    def _kept_patches(
+        self, key: NodeKey, operation_end_time: datetime | None
+    ) -> tuple[datetime, tuple[Patch, ...]] | None:
+        try:
+            return self._store.load_patches(key, operation_end_time)
+        except PatchbotError as error:
+            _log.warning("The patches of %s are lost: %s", key.instance_id, error)
+            return None
 
     def baseline(self, name: str, judged: Judged) -> Baseline | None:
         """The baseline that judged the node; only its id when AWS does not tell more. None when never scanned."""
@@ -136,27 +175,24 @@ class Compliance:
         exact = [one for one in targets if one.account.id == key.account]
         return (exact or targets)[0]
 
-    def _fresh(self, environment: Environment) -> Reading | None:
-        known = self._remembered.get(environment.name) or self._store.load(environment)
-        if known is None:
+    def _is_fresh(self, known: Reading) -> bool:
+        # A connection that failed may be back at any moment; a refusal lasts until somebody acts.
+        broken = any(gap.unreachable for gap in known.gaps)
+        limit = min(self._time_to_live, RETRY_UNREACHABLE) if broken else self._time_to_live
+        return timedelta(0) <= self._clock() - known.as_of < limit
+
+    def _load(self, environment: Environment) -> Reading | None:
+        try:
+            return self._store.load(environment)
+        except PatchbotError as error:
+            _log.warning("The last reading of %s is lost: %s", environment.name, error)
             return None
-        self._remembered[environment.name] = known
-        age = self._clock() - known.as_of
-        return known if timedelta(0) <= age < self._time_to_live else None
 
-    def _last(self, environment: Environment) -> dict[Target, TargetReading]:
-        with self._lock:
-            known = self._remembered.get(environment.name) or self._store.load(environment)
-        return {one.target: one for one in known.targets} if known is not None else {}
-
-    def _finish(self, name: str, mine: Future[Reading]) -> None:
-        with self._lock:
-            if self._under_way.get(name) is mine:
-                del self._under_way[name]
-
-    def _read_now(self, environment: Environment, progress: Progress | None) -> Reading:
+    def _read_now(
+        self, environment: Environment, known: Reading | None, progress: Progress | None
+    ) -> Reading:
         started = self._clock()
-        last = self._last(environment)
+        last = {one.target: one for one in known.targets} if known is not None else {}
         errors: list[AwsError] = []
 
         def one(target: Target) -> TargetReading:
@@ -168,14 +204,14 @@ class Compliance:
 
         with ThreadPoolExecutor(min(TARGETS_AT_ONCE, len(environment.targets))) as pool:
             targets = tuple(pool.map(one, environment.targets))
-        if all(target.read_at is None for target in targets):
-            for error in errors:
-                if isinstance(error, Unreachable):
-                    raise error
+        unreachable = [error for error in errors if isinstance(error, Unreachable)]
+        if len(unreachable) == len(targets) and all(target.read_at is None for target in targets):
+            raise unreachable[0]
         reading = Reading(environment.name, started, targets)
-        # A cache that cannot be written must not cost the answer.
-        with suppress(PatchbotError):
+        try:
             self._store.save(environment, reading)
+        except PatchbotError as error:
+            _log.warning("The reading of %s was not kept: %s", environment.name, error)
         return reading
 
 

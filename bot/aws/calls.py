@@ -91,7 +91,7 @@ class Crew:
         self._jitter = jitter
         self._changed = threading.Condition()
         self._lanes: OrderedDict[LaneKey, _Lane] = OrderedDict()
-        self._threads: set[threading.Thread] = set()
+        self.threads: set[threading.Thread] = set()
         self._closed = False
         self._idle = 0
         self._queued = 0
@@ -124,7 +124,7 @@ class Crew:
         """End the threads. A call on the wire is waited for at most a moment."""
         with self._changed:
             self._closed = True
-            threads = list(self._threads)
+            threads = list(self.threads)
             self._changed.notify_all()
         for thread in threads:
             thread.join(timeout=1)
@@ -153,7 +153,7 @@ class Crew:
                 waiting = self._lane(_key(job)).waiting
                 waiting.appendleft(job) if first else waiting.append(job)
                 self._queued += 1
-                if self._idle < self._queued and len(self._threads) < self._size:
+                if self._idle < self._queued and len(self.threads) < self._size:
                     self._hire()
                 self._changed.notify()
         if over:
@@ -161,7 +161,7 @@ class Crew:
 
     def _hire(self) -> None:
         thread = threading.Thread(target=self._work, name="patchbot-aws", daemon=True)
-        self._threads.add(thread)
+        self.threads.add(thread)
         thread.start()
 
     def _lane(self, key: LaneKey) -> _Lane:
@@ -182,7 +182,7 @@ class Crew:
                     self._queued -= 1
                     return job
                 if self._closed or (not self._queued and now >= idle_until):
-                    self._threads.discard(threading.current_thread())
+                    self.threads.discard(threading.current_thread())
                     return None
                 self._idle += 1
                 self._changed.wait(min(wait, max(idle_until - now, 0.01)))

@@ -91,7 +91,7 @@ def explain(
     error: Exception, *, service: str, operation: str, account: Account, region: str
 ) -> PatchbotError | None:
     """The error to raise in the place of `error`; None when it has nothing to do with AWS and is a fault of ours."""
-    from botocore.exceptions import BotoCoreError, ClientError, MissingServiceIdError
+    from botocore.exceptions import BotoCoreError, ClientError, UndefinedModelAttributeError
     from botocore.parsers import ResponseParserError
 
     action = f"{service}:{operation}"
@@ -106,7 +106,7 @@ def explain(
             operation=action,
             hint="Check AWS_ENDPOINT_URL and proxies: something else answers there.",
         )
-    if isinstance(error, (BotoCoreError, MissingServiceIdError)):
+    if isinstance(error, (BotoCoreError, UndefinedModelAttributeError)):
         return _no_answer(error, action=action, region=region)
     return None
 

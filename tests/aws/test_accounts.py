@@ -1,0 +1,96 @@
+"""Several accounts: a role is assumed in each, with its external id, and one that refuses is told apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.aws.gateway import AwsGateway
+from bot.core.environments import Account, Environment, Target
+from bot.core.errors import AccessDenied, ConfigurationError, Unreachable
+from bot.demo.aws.server import SimulatedAws
+from bot.demo.fleet.seeding import seed_directly
+from tests.aws.conftest import EVERYTHING, REGION, TARGET, fleet_of
+
+OTHER = "111122223333"
+ROLE = Account(id=OTHER, role="PatchBotReader", external_id="ticket-42")
+
+
+def test_each_account_is_read_through_its_role(aws: SimulatedAws, gateway: AwsGateway) -> None:
+    """One AssumeRole for all calls and Regions of an account, and no question who we are."""
+    seed_directly(fleet_of(3, account=aws.account))
+    seed_directly(fleet_of(60, account=OTHER, seed=5))
+    seed_directly(fleet_of(4, account=OTHER, region="us-east-1", seed=6))
+    away, far = Target(ROLE, REGION), Target(ROLE, "us-east-1")
+    environment = Environment("all", (TARGET, away, far))
+    counts = [
+        len(gateway.read_target(environment, target).observations) for target in environment.targets
+    ]
+    assert counts == [3, 60, 4]
+    assert gateway.read_target(environment, away).account == OTHER
+    (assumed,) = aws.calls.matching("AssumeRole")
+    assert assumed.parameters["RoleArn"] == f"arn:aws:iam::{OTHER}:role/PatchBotReader"
+    assert assumed.parameters["ExternalId"] == "ticket-42"
+    assert assumed.parameters["RoleSessionName"] == "patchbot"
+    assert aws.calls.count("GetCallerIdentity") == 1
+    assert {call.account for call in aws.calls.matching("DescribeInstancePatchStates")} == {
+        aws.account,
+        OTHER,
+    }
+
+
+def test_a_role_that_may_not_be_assumed_names_itself(
+    aws: SimulatedAws, gateway: AwsGateway
+) -> None:
+    """No fallback is tried, the hint says what to allow."""
+    aws.faults.deny("AssumeRole")
+    with pytest.raises(AccessDenied) as caught:
+        gateway.read_target(EVERYTHING, Target(ROLE, REGION))
+    assert caught.value.operation == "sts:AssumeRole"
+    assert "PatchBotReader" in caught.value.message
+    assert "external id" in caught.value.hint
+    assert aws.calls.count(service="ssm") == 0
+
+
+def test_a_role_without_an_account_is_a_configuration_error(
+    aws: SimulatedAws, gateway: AwsGateway
+) -> None:
+    """The name alone says not where it is."""
+    with pytest.raises(ConfigurationError, match="has no account"):
+        gateway.read_target(EVERYTHING, Target(Account(role="PatchBotReader"), REGION))
+
+
+def test_a_role_may_be_an_arn(aws: SimulatedAws, gateway: AwsGateway) -> None:
+    """Then it says the account itself."""
+    seed_directly(fleet_of(2, account=OTHER))
+    arn = f"arn:aws:iam::{OTHER}:role/path/Reader"
+    reading = gateway.read_target(EVERYTHING, Target(Account(role=arn), REGION))
+    assert (reading.account, len(reading.observations)) == (OTHER, 2)
+
+
+def test_no_credentials_is_unreachable_with_what_to_do(
+    aws: SimulatedAws, gateway: AwsGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for an account with a role, which needs some to begin with."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    for target in (TARGET, Target(ROLE, REGION)):
+        with pytest.raises(Unreachable, match="no AWS credentials") as caught:
+            gateway.read_target(EVERYTHING, target)
+        assert "AWS_PROFILE" in caught.value.hint
+
+
+def test_an_endpoint_that_does_not_answer_is_unreachable(
+    gateway: AwsGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens there."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        gateway.read_target(EVERYTHING, TARGET)
+
+
+def test_a_configured_account_is_believed(aws: SimulatedAws, gateway: AwsGateway) -> None:
+    """And costs no call."""
+    target = Target(Account(id=aws.account), REGION)
+    assert gateway.read_target(replace(EVERYTHING, targets=(target,)), target).account
+    assert aws.calls.count(service="sts") == 0

@@ -167,6 +167,8 @@ class EmptyPage(Fault):
     @override
     def handle(self, call: Call, proceed: Proceed) -> Answer:
         token = str(call.parameters.get("NextToken", ""))
+        if list_member(call.operation) is None:
+            return proceed(call)
         if not token.startswith(EMPTY_PAGE):
             return super().handle(call, proceed)
         members = {key: value for key, value in call.parameters.items() if key != "NextToken"}
@@ -177,7 +179,7 @@ class EmptyPage(Fault):
     @override
     def strike(self, call: Call, proceed: Proceed) -> Answer:
         token = EMPTY_PAGE + str(call.parameters.get("NextToken", ""))
-        page = {list_member(call.operation): [], "NextToken": token}
+        page = {str(list_member(call.operation)): [], "NextToken": token}
         return Answer(200, json.dumps(page).encode())
 
 
@@ -186,7 +188,8 @@ class RepeatedToken(Fault):
 
     @override
     def handle(self, call: Call, proceed: Proceed) -> Answer:
-        return super().handle(call, proceed) if "NextToken" in call.parameters else proceed(call)
+        later = list_member(call.operation) is not None and "NextToken" in call.parameters
+        return super().handle(call, proceed) if later else proceed(call)
 
     @override
     def strike(self, call: Call, proceed: Proceed) -> Answer:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.demo.aws import wire
 from bot.demo.aws.calls import Call, CallLog
+from bot.demo.aws.fault_kinds import ConnectionCutError
 from bot.demo.aws.faults import Faults
 from bot.demo.aws.installation import is_implemented
 from bot.demo.aws.wire import Answer
@@ -22,11 +23,16 @@ class Gate:
         self._application = application
         self._log = log
         self._faults = faults
+        self._closed = False
+
+    def close(self) -> None:
+        """Let nothing more through: a delayed call must not reach the state of a later server."""
+        self._closed = True
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer one request. Raises ConnectionCutError when a fault wants no answer at all."""
+        """Answer one request. Raises ConnectionCutError when it shall get no answer at all."""
         call = wire.read_call(environ)
         if call is None:
             # Also keeps a web page in somebody's browser away from moto's reset and data doors.
@@ -40,6 +46,8 @@ class Gate:
         return [answer.body]
 
     def _dispatch(self, environ: dict[str, Any], call: Call) -> Answer:
+        if self._closed:
+            raise ConnectionCutError(call.operation)
         if call.service == "ssm" and not is_implemented(call.operation):
             # moto would answer 500 with a page of HTML, which every client retries.
             return wire.error(call, "UnknownOperationException", f"{call.operation} is unknown.")

@@ -68,7 +68,12 @@ def answer(member: str, rows: list[Any], token: str | None) -> dict[str, Any]:
 
 
 @cache
-def list_member(operation: str) -> str:
-    """The member of an operation's output that holds its rows."""
-    members = ssm_model().operation_model(operation).output_shape.members
-    return next(str(name) for name, shape in members.items() if shape.type_name == "list")
+def list_member(operation: str) -> str | None:
+    """The member of a Systems Manager listing that holds its rows; None when it has no pages."""
+    if operation not in ssm_model().operation_names:
+        return None
+    output = ssm_model().operation_model(operation).output_shape
+    members = output.members if output is not None else {}
+    if "NextToken" not in members:
+        return None
+    return next((str(name) for name, each in members.items() if each.type_name == "list"), None)

@@ -74,6 +74,7 @@ class SimulatedAws:
         self.calls = CallLog()
         self.faults = Faults()
         self._port = port
+        self._gate: Gate | None = None
         self._server: BaseWSGIServer | None = None
         self._thread: Thread | None = None
         self._sessions: dict[str, boto3.Session] = {}
@@ -88,7 +89,7 @@ class SimulatedAws:
             install()
             moto_api_backend.reset()
             application = DomainDispatcherApplication(create_backend_app)
-            gate = Gate(application, log=self.calls, faults=self.faults)
+            self._gate = gate = Gate(application, log=self.calls, faults=self.faults)
             self._server = make_server(
                 "127.0.0.1", self._port, gate, threaded=True, request_handler=_Handler
             )
@@ -103,12 +104,13 @@ class SimulatedAws:
 
     def stop(self) -> None:
         """Stop listening and forget everything; twice is once."""
-        if self._server is None or self._thread is None:
+        if self._server is None or self._thread is None or self._gate is None:
             return
+        self._gate.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-        self._server = self._thread = None
+        self._server = self._thread = self._gate = None
         self._sessions.clear()
         moto_api_backend.reset()
         _one_at_a_time.release()

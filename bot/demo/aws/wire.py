@@ -8,7 +8,7 @@ references).
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -30,7 +30,10 @@ class Answer:
 
     status: int
     body: bytes
-    headers: tuple[tuple[str, str], ...] = field(default=(("Content-Type", JSON_TYPE),))
+    headers: tuple[tuple[str, str], ...] = (
+        ("Content-Type", JSON_TYPE),
+        ("x-amzn-RequestId", REQUEST_ID),
+    )
 
 
 def read_call(environ: Mapping[str, Any]) -> Call | None:

@@ -20,10 +20,16 @@ _LINUX_IMAGE, _WINDOWS_IMAGE = "ami-04681a1dbd79675a5", "ami-b7e93bce"
 
 
 def seed(aws: SimulatedAws, fleet: Fleet) -> None:
+    """`bring_in` the fleet, and start with an empty call log."""
+    bring_in(aws, fleet)
+    aws.calls.clear()
+
+
+def bring_in(aws: SimulatedAws, fleet: Fleet) -> None:
     """Launch, tag, stop and terminate the nodes, create the baselines, upload the inventories.
 
     All over HTTP by the calls that a customer and an agent make; the ids are the fleet's own.
-    The call log is empty afterwards.
+    A second fleet may be brought in while the first is being read.
     """
     places = {(node.account, node.region) for node in fleet.nodes}
     places |= {(baseline.account, baseline.region) for baseline in fleet.baselines}
@@ -37,7 +43,6 @@ def seed(aws: SimulatedAws, fleet: Fleet) -> None:
         for node in here:
             report(ssm, node)
         _switch_off(ec2, here)
-    aws.calls.clear()
 
 
 def report(ssm: Any, node: Node) -> None:

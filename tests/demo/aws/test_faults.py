@@ -150,6 +150,24 @@ def test_a_repeated_token_would_never_end(aws: SimulatedAws, ssm: Any, herd: Fle
     assert page["InstanceProperties"]
 
 
+def test_page_faults_leave_alone_what_has_no_pages(aws: SimulatedAws, ssm: Any) -> None:
+    """Neither another service nor an operation without a token is bent."""
+    aws.faults.empty_page(calls=None)
+    aws.faults.repeat_token()
+    assert ssm.get_default_patch_baseline()["OperatingSystem"] == "WINDOWS"
+    assert aws.client("sts", EU).get_caller_identity()["Account"] == aws.account
+    assert aws.client("ec2", EU).describe_tags()["Tags"] == []
+
+
+def test_every_answer_has_a_request_id(aws: SimulatedAws, ssm: Any) -> None:
+    """Also one that a fault gives: support is asked with it."""
+    aws.faults.throttle("DescribeInstanceProperties")
+    with pytest.raises(ClientError) as caught:
+        ssm.describe_instance_properties()
+    assert caught.value.response["ResponseMetadata"]["RequestId"]
+    assert ssm.describe_instance_properties()["ResponseMetadata"]["RequestId"]
+
+
 def test_a_reset_connection_reached_no_aws(aws: SimulatedAws, ssm: Any, herd: Fleet) -> None:
     """The call is in the log, and nothing was done."""
     aws.faults.reset_connection("PutInventory")

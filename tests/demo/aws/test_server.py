@@ -7,16 +7,25 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from bot.demo.aws.installation import added_operations, install
 from bot.demo.aws.server import SimulatedAws, SimulatedAwsRunningError
 from bot.demo.fleet.demo import EU, US
 from bot.demo.fleet.model import Fleet
 from tests.demo.aws.conftest import refusal
+
+REPORT = {
+    "TypeName": "AWS:InstanceInformation",
+    "SchemaVersion": "1.0",
+    "CaptureTime": "2026-11-23T06:00:00Z",
+    "Content": [{}],
+}
 
 
 @pytest.fixture
@@ -39,17 +48,7 @@ def test_several_live_one_after_the_other() -> None:
             assert urlsplit(aws.url).hostname == "127.0.0.1"
             ssm = aws.client("ssm", EU)
             assert ssm.describe_instance_properties()["InstanceProperties"] == []
-            ssm.put_inventory(
-                InstanceId="mi-0123456789abcdef0",
-                Items=[
-                    {
-                        "TypeName": "AWS:InstanceInformation",
-                        "SchemaVersion": "1.0",
-                        "CaptureTime": "2026-11-23T06:00:00Z",
-                        "Content": [{}],
-                    }
-                ],
-            )
+            ssm.put_inventory(InstanceId="mi-0123456789abcdef0", Items=[REPORT])
             address = urlsplit(aws.url).netloc
         with pytest.raises(ConnectionRefusedError):
             http.client.HTTPConnection(address).connect()
@@ -65,6 +64,28 @@ def test_two_at_once_are_refused(aws: SimulatedAws) -> None:
     aws.stop()
     with SimulatedAws() as other:
         assert other.url != ""
+
+
+def test_a_call_delayed_beyond_the_end_does_nothing() -> None:
+    """It must not fall into the state of the next server."""
+    entered, leave = Event(), Event()
+    with SimulatedAws() as first, ThreadPoolExecutor(1) as pool:
+        late = first.client("ssm", EU)
+        first.faults.before_call("PutInventory", nth=1, action=lambda: _wait(entered, leave))
+        call = pool.submit(late.put_inventory, InstanceId="mi-0123456789abcdef0", Items=[REPORT])
+        assert entered.wait(10)
+        first.stop()
+        with SimulatedAws() as second:
+            leave.set()
+            with pytest.raises((ConnectionClosedError, EndpointConnectionError)):
+                call.result(10)
+            listed = second.client("ssm", EU).describe_instance_properties()
+            assert listed["InstanceProperties"] == []
+
+
+def _wait(entered: Event, leave: Event) -> None:
+    entered.set()
+    leave.wait(10)
 
 
 def test_the_log_counts_by_account_region_and_operation(aws: SimulatedAws) -> None:

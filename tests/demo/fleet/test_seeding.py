@@ -10,7 +10,7 @@ from bot.demo.aws.server import SimulatedAws
 from bot.demo.fleet.demo import EU, US, demo_fleet
 from bot.demo.fleet.large import large_fleet
 from bot.demo.fleet.model import Fleet
-from bot.demo.fleet.seeding import seed, seed_directly
+from bot.demo.fleet.seeding import bring_in, seed, seed_directly
 from tests.demo.aws.conftest import everything
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -53,6 +53,27 @@ def test_the_demo_fleet_is_read_back_exactly(aws: SimulatedAws) -> None:
     assert len(aws.calls) == 0
     for region in (EU, US):
         assert read_back(aws, region) == expected(fleet, region)
+
+
+def test_a_node_can_join_between_two_pages(aws: SimulatedAws) -> None:
+    """With its machine, its tags and its report, while a reader is under way."""
+    fleet = demo_fleet(NOW)
+    here = sorted((n for n in fleet.of("prod") if n.region == EU), key=lambda n: n.instance_id)
+    *first, last = here
+    seed(aws, Fleet(now=NOW, nodes=tuple(first)))
+    aws.faults.before_call(
+        "DescribeInstanceProperties",
+        nth=2,
+        action=lambda: bring_in(aws, Fleet(now=NOW, nodes=(last,))),
+    )
+    rows = everything(
+        aws.client("ssm", EU),
+        "describe_instance_properties",
+        "InstanceProperties",
+        PaginationConfig={"PageSize": 20},
+    )
+    assert [row["InstanceId"] for row in rows] == [node.instance_id for node in here]
+    assert rows[-1]["Name"] == last.name
 
 
 def test_nodes_of_another_account_go_there(aws: SimulatedAws) -> None:

@@ -152,8 +152,10 @@ class LocalSlack:
         traceback: TracebackType | None,
     ) -> None:
         """Stop: end the pages' streams, the sockets and the thread."""
-        self._server.run(self._farewell)
-        self._server.stop()
+        try:
+            self._server.run(self._farewell)
+        finally:
+            self._server.stop()
 
     async def _farewell(self) -> None:
         self._events.cancel()

@@ -4,13 +4,14 @@ Source: api.slack.com, "Using Socket Mode".
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import secrets
 import uuid
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.demo.slack.delivery import TIMED_OUT, UNREACHABLE, DeliveryFailed, Envelope
 from bot.demo.slack.errors import Json
@@ -85,17 +86,20 @@ class SocketMode:
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to go, as Slack does before it closes one, and close it."""
-        for websocket in list(self._connections):
-            self._connections.remove(websocket)
-            if websocket.application_state is WebSocketState.CONNECTED:
-                await websocket.send_json({"type": "disconnect", "reason": reason})
-                await websocket.close()
+        await self._end_all({"type": "disconnect", "reason": reason})
 
     async def drop(self) -> None:
         """Close every connection without asking first."""
+        await self._end_all(None)
+
+    async def _end_all(self, farewell: Json | None) -> None:
         for websocket in list(self._connections):
             self._connections.remove(websocket)
-            await websocket.close(1012)
+            # The app may have gone first; then there is nobody to say it to.
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                if farewell:
+                    await websocket.send_json(farewell)
+                await websocket.close(1000 if farewell else 1012)
 
     def _hello(self) -> Json:
         return {

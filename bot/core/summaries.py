@@ -101,12 +101,21 @@ def _unknown_in_short(row: NodeRow, now: datetime) -> str:
 def about_gap(row: GapRow, now: datetime) -> str:
     """A gap in words: where, why, what it hides as far as anybody knows, what to do."""
     where = f"{row.account}/{row.region}" if row.account else row.region
-    if row.last_read_at is None:
-        hides = "Never read: how many nodes it has is not known, none of them is in these figures."
-    else:
-        counts = "counts" if row.nodes == 1 else "count"
-        hides = f"{counted(row.nodes, 'node')} there {counts} as unknown; last read {ago(row.last_read_at, now)}."
-    return f"{where}: {row.reason.rstrip('.')}. {hides} {row.hint}".strip()
+    return f"{where}: {row.reason.rstrip('.')}. {_hidden(row, now)} {row.hint}".strip()
+
+
+def _hidden(row: GapRow, now: datetime) -> str:
+    if never_read(row):
+        return "Never read: how many nodes it has is not known, none of them is in these figures."
+    known = (
+        f"{counted(row.nodes, 'node')} there {'counts' if row.nodes == 1 else 'count'} as unknown"
+    )
+    return f"{known}; last read {ago(row.last_read_at, now)}." if row.last_read_at else f"{known}."
+
+
+def never_read(row: GapRow) -> bool:
+    """Whether nobody knows what is there: then every total is too small."""
+    return row.last_read_at is None and not row.nodes
 
 
 def about_baseline(row: BaselineRow) -> str:
@@ -156,8 +165,8 @@ def headline(report: StatusReport) -> str:
 def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
     """What stands behind the percentage, as names and values: denominator, coverage, buckets, age."""
     nodes = report.nodes
-    never_read = any(gap.last_read_at is None for gap in report.gaps)
-    of_total = f"{nodes.total:,} known nodes" if never_read else counted(nodes.total, "node")
+    hidden = any(never_read(gap) for gap in report.gaps)
+    of_total = f"{nodes.total:,} known nodes" if hidden else counted(nodes.total, "node")
     fresh = nodes.compliant + nodes.non_compliant
     return (
         ("Compliant", f"{nodes.compliant:,} of {of_total} ({report.compliance_percent} %)"),

@@ -1,0 +1,96 @@
+"""The front door: who may, what was meant, and what comes out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.chatops.context import Surface
+from bot.chatops.desk import Desk
+from bot.chatops.registry import Registry
+from bot.core.errors import NotAllowed, NotFound, PatchbotError, UsageError
+from bot.core.identity import OPERATOR, AccessPolicy, Kind, Members, Person
+from tests.commands import fleet
+from tests.commands.conftest import ANA, desk_over
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return desk_over(fleet.gateway(), fleet.store())
+
+
+def test_a_sentence_becomes_an_answer_on_every_surface(desk: Desk) -> None:
+    """One report, as a card, as JSON under its schema, with an exit code."""
+    answer = desk.answer("Status STAGING", ANA, surface=Surface.SLACK)
+    assert answer.card().text.startswith("staging: 1 of 2 nodes compliant (50.0 %)")
+    report = json.loads(answer.json())
+    assert (report["schema"], report["nodes"]["total"]) == ("patchbot.status/1", 2)
+    assert answer.exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["", "/patch", "  ", "help"])
+def test_saying_nothing_is_asking_for_help(desk: Desk, text: str) -> None:
+    """`/patch` alone explains."""
+    assert desk.answer(text, ANA, surface=Surface.SLACK).command.name == "help"
+
+
+@pytest.mark.parametrize("kind", [Kind.GUEST, Kind.BOT, Kind.DEACTIVATED, Kind.STRANGER])
+def test_who_is_no_full_member_is_refused_with_the_reason(desk: Desk, kind: Kind) -> None:
+    """Also for help, and before anything is read."""
+    gateway = fleet.gateway()
+    asked = desk_over(gateway, fleet.store())
+    for text in ("status prod", "help"):
+        with pytest.raises(NotAllowed, match="You may not use"):
+            asked.answer(text, Person("U1", kind=kind), surface=Surface.SLACK)
+    assert gateway.reads == 0
+
+
+def test_a_member_without_the_role_is_refused_and_the_operator_is_not() -> None:
+    """Viewing can be given to some only; whoever has a shell and credentials needs no role."""
+    access = AccessPolicy(viewers=Members(users=frozenset({"U0000BOB1"})))
+    desk = desk_over(fleet.gateway(), fleet.store(), access=access)
+    with pytest.raises(NotAllowed, match="the role “viewer”"):
+        desk.answer("status", ANA, surface=Surface.SLACK)
+    assert desk.answer("status", OPERATOR, surface=Surface.TERMINAL).report
+
+
+def test_a_typo_gets_a_suggestion(desk: Desk) -> None:
+    """An unknown command is named, with what was probably meant."""
+    with pytest.raises(NotFound) as caught:
+        desk.answer("stauts prod", ANA, surface=Surface.SLACK)
+    assert str(caught.value) == "I don't know “stauts”. Did you mean “status”?"
+
+
+def test_a_command_without_a_file_says_so(desk: Desk) -> None:
+    """The button may be old, the answer is a sentence."""
+    with pytest.raises(UsageError, match="“help” has no file"):
+        desk.answer("help", ANA, surface=Surface.SLACK).attachment()
+
+
+@pytest.mark.parametrize(
+    "text", ['status "prod', "status prod by:os by:os", "x" * 5_000, "status\0"]
+)
+def test_text_that_is_no_sentence_is_an_error_with_words(desk: Desk, text: str) -> None:
+    """Whatever is typed, the answer is a PatchbotError that explains itself."""
+    with pytest.raises(PatchbotError) as caught:
+        desk.answer(text, ANA, surface=Surface.SLACK)
+    assert caught.value.message
+    assert caught.value.hint
+
+
+def test_a_command_is_a_file_and_is_imported_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing the names of a package imports none of its modules; files with an underscore are no commands."""
+    package = tmp_path / "some_commands"
+    package.mkdir()
+    for name in ("__init__", "_shared", "hello"):
+        (package / f"{name}.py").write_text("COMMAND = 'hello'\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry("some_commands")
+    assert registry.names == ("hello",)
+    assert "some_commands.hello" not in sys.modules
+    assert [str(command) for command in registry] == ["hello"]

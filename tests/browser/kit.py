@@ -1,12 +1,15 @@
 """A tiny real Bolt app for the tests of the page: it shows the cards it is given and writes down what people do."""
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from playwright.sync_api import Route
 from slack_bolt import Ack, Respond
 from slack_sdk import WebClient
 
+from bot.demo.slack.demo_workspace import MAYA, PATCHING
 from bot.demo.slack.server import LocalSlack
 from tests.demo.slack.bolt_app import new_app
 
@@ -136,3 +139,23 @@ def actions(*elements: Json, block_id: str = "actions") -> Json:
 def section(text: str, **more: Any) -> Json:
     """A section with mrkdwn text."""
     return {"type": "section", "text": mrkdwn(text), **more}
+
+
+def route_with(blocks: Sequence[Json]) -> Callable[[Route], None]:
+    """Answers /page/messages with blocks that the local Slack would itself refuse to keep."""
+    message = {
+        "ts": f"{time.time():.6f}",
+        "channel": PATCHING,
+        "thread_ts": None,
+        "user": MAYA,
+        "author": {"name": "patchbot", "is_app": True},
+        "text": "x",
+        "blocks": [*blocks],
+        "ephemeral": False,
+        "edited": False,
+        "files": [],
+        "reply_count": 0,
+        "latest_reply": None,
+        "kind": "message",
+    }
+    return lambda route: route.fulfill(json={"messages": [message]})

@@ -32,7 +32,7 @@ class SlackPage:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Wait until the page shows the workspace and listens for news."""
+        """Wait until the page shows what was there and listens for news."""
         expect(self.page.locator("body.is-ready.is-live")).to_be_attached()
 
     def close(self) -> None:
@@ -114,6 +114,7 @@ class SlackPage:
         """Go to a channel, or to the app, by name."""
         self.page.get_by_test_id(f"channel-{name}").click()
         expect(self.page.get_by_test_id("title")).to_contain_text(name)
+        expect(self.page.locator("#messages [role=log]:not([aria-busy])")).to_be_attached()
 
     def send(self, text: str) -> None:
         """Type `text` into the composer and press Enter."""

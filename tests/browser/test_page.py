@@ -206,7 +206,7 @@ def test_a_phone_shows_one_thing_at_a_time(kit: Kit, open_page: OpenPage) -> Non
     sidebar = page.page.get_by_test_id("sidebar")
     expect(sidebar).to_be_hidden()
     page.page.get_by_test_id("menu").click()
-    expect(sidebar).to_be_in_viewport()
+    expect(sidebar).to_be_in_viewport(ratio=1)
     page.screenshot("phone-drawer")
     page.open_channel("general")
     expect(sidebar).to_be_hidden()

@@ -20,7 +20,8 @@ function memberRow(user) {
 }
 
 function membersButton(channel) {
-  const members = channel.members.map((id) => store.user(id)).filter(Boolean);
+  const known = channel.members.map((id) => store.user(id)).filter(Boolean);
+  const members = [...known.filter((user) => user.kind !== "bot"), ...known.filter((user) => user.kind === "bot")];
   const trigger = button({ class: "members", "aria-label": `${members.length} members` },
     el("span", { class: "faces" }, members.slice(0, 3).map((user) => avatar(user, { size: "small" }))), String(members.length));
   const panel = attachPopup(trigger, (into) => {

@@ -29,7 +29,7 @@ class Page {
       onOpen: () => this.reload(),
       onState: (connected) => {
         byId("offline").hidden = connected;
-        document.body.classList.toggle("is-live", connected);
+        if (!connected) document.body.classList.remove("is-live");
       },
     });
     byId("menu").append(icon("menu"));
@@ -83,9 +83,9 @@ class Page {
     drawSidebar(byId("sidebar"), this.unread, (id) => this.open(id));
   }
 
-  reload() {
-    this.conversation.timeline.load();
-    this.thread.reload();
+  async reload() {
+    await Promise.all([this.conversation.timeline.load(), this.thread.reload()]);
+    document.body.classList.add("is-live");
   }
 
   async channels() {

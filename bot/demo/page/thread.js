@@ -54,7 +54,7 @@ export class Thread {
 
   /** Reads the open thread again, if one is open. */
   reload() {
-    if (this.place) this.timeline.load();
+    return this.place ? this.timeline.load() : undefined;
   }
 
   apply(event) {

@@ -1,6 +1,6 @@
 """The workspace of the demo: Northwind, a platform team with everybody an approval can meet."""
 
-from bot.demo.slack.workspace import Channel, Team, Tip, User, UserGroup, Workspace
+from bot.demo.slack.workspace import Channel, Team, User, UserGroup, Workspace
 
 HOME = "T0NORTHWIND"
 PARTNER = "T0CONTOSO01"
@@ -36,7 +36,6 @@ def demo_workspace() -> Workspace:
             UserGroup(SRE, "sre", "Site reliability", (JONAS, MAYA)),
         ),
         channels=_channels(),
-        tips=_tips(),
     )
 
 
@@ -50,15 +49,6 @@ def _people() -> tuple[User, ...]:
         User(DANA, "dana", "Dana Kovac", "Left the company", deleted=True),
         User(WORKFLOW, "workflow", "Release workflow", "Workflow", is_bot=True),
         User(STRANGER, "sam", "Sam Okafor", "Partner at Contoso", "Europe/London", PARTNER),
-    )
-
-
-def _tips() -> tuple[Tip, ...]:
-    return (
-        Tip("See prod", "How many nodes are compliant, and what is unknown.", "/patch status prod"),
-        Tip("Find the worst", "The non-compliant nodes, worst first.", "/patch nodes prod"),
-        Tip("Whose are they?", "The same numbers by owner.", "/patch status prod by:owner"),
-        Tip("Everything else", "All commands, with examples.", "/patch help"),
     )
 
 

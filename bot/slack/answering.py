@@ -16,7 +16,7 @@ from bot.chatops.desk import Answer, Desk
 from bot.core.errors import NotAllowed, PatchbotError, SlackError
 from bot.core.wording import listed
 from bot.slack.api import NO_ANSWER
-from bot.slack.delivery import Delivery
+from bot.slack.delivery import Delivery, Undeliverable
 from bot.slack.home import HomeTab
 from bot.slack.identity import Directory
 from bot.slack.incoming import Origin, Question
@@ -58,6 +58,8 @@ class Answering:
                 answer = self._ask(question)
                 patience.end()
                 self._deliver(question, answer)
+        except Undeliverable:
+            raise
         except PatchbotError as error:
             _log.info("question.refused", error=type(error).__name__, reason=_code(error), **about)
             self._delivery.privately(origin, error_card(error))
@@ -72,6 +74,9 @@ class Answering:
 
     def failed(self, origin: Origin, error: BaseException | None, *, home: bool = False) -> None:
         """Tell the asker what ended their question: an error id or, with None, that patchbot stops."""
+        if isinstance(error, Undeliverable):
+            _log.error("answer.lost", user=origin.sender.user_id, reason=error.code)
+            return
         card = stopping()
         if error is not None:
             incident = new_incident()

@@ -26,8 +26,12 @@ _NOT_THERE: Final = frozenset(
 )
 
 
+class Undeliverable(SlackError):
+    """No way to the person was left: there is nobody to tell."""
+
+
 class Delivery:
-    """Sends cards and files. Raises SlackError where no way is left."""
+    """Sends cards and files."""
 
     def __init__(self, api: SlackApi, response_urls: ResponseUrls) -> None:
         self._api = api
@@ -36,7 +40,7 @@ class Delivery:
     def privately(self, origin: Origin, card: Card, *, replace: bool = False) -> None:
         """To the asker only; with `replace` in place of the card that was clicked, unless others see it.
 
-        By response_url, else as a message in the channel only they see, else as a direct message.
+        By response_url, else as a message in the channel only they see, else as a direct message. Raises Undeliverable.
         """
         body = message(card).body()
         first = _instead(body) if replace and not origin.public else _beside(body, origin)
@@ -83,7 +87,7 @@ class Delivery:
 
     def as_file(self, origin: Origin, file: Attachment) -> None:
         """Into the thread of the card that was clicked; from a private card, or where patchbot is no member, to the
-        asker as a direct message, with a word about it.
+        asker as a direct message, with a word about it. Raises SlackError.
         """
         if origin.public:
             try:
@@ -111,14 +115,14 @@ def _beside(body: dict[str, Any], origin: Origin) -> dict[str, Any]:
 
 
 def _first_that_works(ways: list[tuple[str, Callable[[], None]]]) -> None:
-    """Try one way after the other: an answer that may come twice is better than none. Raises the last SlackError."""
-    last = SlackError("There was no way to answer.")
+    """Try one way after the other: an answer that may come twice is better than none. Raises Undeliverable."""
+    code = ""
     for name, send in ways:
         try:
             send()
         except SlackError as error:
             _log.warning("delivery.failed", way=name, reason=error.code)
-            last = error
+            code = error.code
         else:
             return
-    raise last
+    raise Undeliverable("There was no way left to answer.", code=code)

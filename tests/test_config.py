@@ -52,7 +52,6 @@ transport = "http"
 host = "0.0.0.0"
 port = 8080
 home_team = "T0ABCDEF1"
-command = "/fleet"
 """
 
 
@@ -115,7 +114,6 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         "host": "0.0.0.0",  # noqa: S104  # a value in a test, nothing listens
         "port": 8080,
         "home_team": "T0ABCDEF1",
-        "command": "/fleet",
     }
     assert settings.data_dir == Path("/var/lib/patchbot")
 
@@ -177,7 +175,6 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ),
         (PROD + "[slack]\nport = 70000", ["[slack] port", "65535"]),
         (PROD + '[slack]\nhome_team = "acme"', ["“acme” is not the id of a Slack workspace"]),
-        (PROD + '[slack]\ncommand = "patch"', ["“patch” is not a slash command"]),
         (PROD + "[reading]\nconcurrency = 0", ["[reading] concurrency: 0 is too small"]),
         ("[environments.prod\n", ["is not valid TOML", "line 1"]),
     ],

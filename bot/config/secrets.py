@@ -43,6 +43,17 @@ class Secrets(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Files(settings_cls), env_settings
 
+    def given(self) -> bool:
+        """Whether any secret is there at all."""
+        return any(
+            isinstance(value, SecretStr) and bool(value.get_secret_value()) for _, value in self
+        )
+
+    def signing_secrets(self) -> tuple[str, ...]:
+        """The secrets by which Slack's requests are checked, the old one included while there is one."""
+        both = (self.slack_signing_secret, self.slack_signing_secret_old)
+        return tuple(one.get_secret_value() for one in both if one.get_secret_value())
+
     def missing(self, transport: str) -> tuple[str, ...]:
         """A sentence for each secret that this transport needs and that is not there."""
         second = "slack_app_token" if transport == "socket" else "slack_signing_secret"

@@ -25,7 +25,6 @@ from bot.config.values import (
     EnvironmentName,
     Region,
     RoleName,
-    SlashCommand,
     TeamId,
     Text,
     UserGroupId,
@@ -177,7 +176,6 @@ class SlackTable(Table):
     home_team: TeamId = Field(
         "", description="the workspace whose members may use it; the bot's own if not given"
     )
-    command: SlashCommand = Field("/patch", description="the slash command")
 
 
 class Settings(Table):

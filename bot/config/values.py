@@ -81,10 +81,6 @@ TeamId: TypeAlias = Annotated[
         "the id of a Slack workspace. It starts with T and stands in the address of Slack in a browser",
     ),
 ]
-SlashCommand: TypeAlias = Annotated[
-    str,
-    _matching(r"/[a-z0-9_-]{1,31}", 'a slash command: "/" and lower-case letters, like "/patch"'),
-]
 EnvironmentName: TypeAlias = Annotated[
     str,
     _matching(

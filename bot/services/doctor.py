@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,19 +32,24 @@ class Finding:
 
 Check: TypeAlias = Callable[[], Iterable[Finding]]
 
+AT_ONCE = 16
+
+_log = logging.getLogger(__name__)
+
 
 class Doctor:
-    """Holds checks by area ("Configuration", "AWS", "Slack"); a check that cannot run is a finding too."""
+    """Runs checks by area ("Configuration", "AWS", "Slack"). `checks` gives them when they are first needed."""
 
-    def __init__(self, checks: Sequence[tuple[str, Check]]) -> None:
-        self._checks = tuple(checks)
+    def __init__(self, checks: Callable[[], Sequence[tuple[str, Check]]]) -> None:
+        self._checks = checks
 
     def examine(self) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
-        """Every area with its findings, in the order the checks were given. A check's PatchbotError is its finding."""
-        with ThreadPoolExecutor(max(1, len(self._checks))) as pool:
-            found = pool.map(lambda named: _run(named[1]), self._checks)
+        """Every area with its findings, in the order of the checks. A check that cannot be done is a finding, too."""
+        checks = self._checks()
+        with ThreadPoolExecutor(max(1, min(AT_ONCE, len(checks)))) as pool:
+            found = pool.map(lambda named: _run(named[1]), checks)
             return tuple(
-                (area, findings) for (area, _), findings in zip(self._checks, found, strict=True)
+                (area, findings) for (area, _), findings in zip(checks, found, strict=True)
             )
 
 
@@ -52,3 +58,11 @@ def _run(check: Check) -> tuple[Finding, ...]:
         return tuple(check())
     except PatchbotError as error:
         return (Finding("check", Outcome.FAILED, error.message, error.hint),)
+    except Exception as error:  # noqa: BLE001  # the other areas must still be told
+        _log.exception("a check of the doctor failed")
+        told = f"could not be done: {type(error).__name__}: {error}"
+        return (
+            Finding(
+                "check", Outcome.FAILED, told, "This is a fault of patchbot; please report it."
+            ),
+        )

@@ -1,0 +1,147 @@
+"""The command line: `patchbot serve`, `demo`, `patch`, `doctor`.
+
+Exit codes: 0 answered, 1 unexpected, 2 usage or configuration, 3 answered with gaps, 4 AWS or Slack could not be
+reached. What a subcommand needs is imported when it runs: nobody waits for Slack's SDK to read a number.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+_configuration = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration file (else $PATCHBOT_CONFIG, else ./patchbot.toml).",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+_color = click.option(
+    "--color/--no-color",
+    default=None,
+    help="Colours (else: in a terminal, unless $NO_COLOR is set).",
+)
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    # botocore loses whole pages to timestamps of the year 1 in zones west of Greenwich; people still see their own.
+    zone = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    gc.set_threshold(
+        50_000
+    )  # importing makes many objects and little garbage; looking for it costs a tenth of a start
+    cli.main(obj=zone, prog_name="patchbot")
+    sys.exit(0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="patchbot", prog_name="patchbot", message="%(prog)s %(version)s")
+def cli() -> None:
+    """See the patch compliance of your AWS fleet, from Slack and from here."""
+
+
+@cli.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--refresh", is_flag=True, help="Read AWS again instead of the last reading.")
+@_json
+@_color
+@_configuration
+@click.pass_obj
+def patch(
+    zone: str | None,
+    words: tuple[str, ...],
+    path: Path | None,
+    *,
+    refresh: bool,
+    as_json: bool,
+    color: bool | None,
+) -> None:
+    """Answer what /patch answers in Slack: patchbot patch "status prod".
+
+    Works with AWS credentials alone. `patchbot patch help` lists the commands.
+    """
+    from bot import terminal
+
+    text = terminal.sentence((*words, "refresh") if refresh else words)
+    _answer(text, path, zone=zone, as_json=as_json, color=color)
+
+
+@cli.command()
+@_json
+@_color
+@_configuration
+@click.pass_obj
+def doctor(zone: str | None, path: Path | None, *, as_json: bool, color: bool | None) -> None:
+    """Check the configuration, Slack, AWS and who may do what; say what to do about each failure."""
+    _answer("doctor", path, zone=zone, as_json=as_json, color=color)
+
+
+@cli.command()
+@_configuration
+def serve(path: Path | None) -> None:
+    """Answer in Slack until stopped."""
+    from bot import terminal
+
+    def work() -> int:
+        from bot.app import create_app
+        from bot.config import load_settings
+
+        return create_app(load_settings(path)).serve()
+
+    sys.exit(terminal.run(work, as_json=False, color=None))
+
+
+@cli.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of the page (else: a free one)."
+)
+@click.option(
+    "--transport",
+    type=click.Choice(["socket", "http"]),
+    default="socket",
+    show_default=True,
+    help="How the bot is connected to the local Slack.",
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
+def demo(port: int, transport: str, *, browser: bool) -> None:
+    """Open a local Slack in the browser, with the bot and a simulated AWS. No accounts needed."""
+    try:
+        from bot.demo.run import main as run_demo
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in {"bot", "commands"}:
+            raise
+        click.echo(
+            f"The demo needs “{error.name}”, which is not installed.\n"
+            'Run `make demo` in a clone, or install the extra: pip install "patchbot[demo]".',
+            err=True,
+        )
+        sys.exit(2)
+    sys.exit(run_demo(port=port, transport=transport, open_browser=browser))
+
+
+def _answer(
+    text: str, path: Path | None, *, zone: str | None, as_json: bool, color: bool | None
+) -> NoReturn:
+    from bot import terminal
+
+    def work() -> int:
+        from bot.app import create_app
+        from bot.config import load_settings
+
+        app = create_app(load_settings(path))
+        timezone = terminal.local_timezone(zone)
+        return terminal.answer(app, text, timezone=timezone, as_json=as_json, color=color)
+
+    sys.exit(terminal.run(work, as_json=as_json, color=color))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The composition root: the one place where configuration, AWS, Slack, storage and commands meet."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from bot.chatops.context import Services
+from bot.chatops.desk import Desk
+from bot.chatops.registry import Registry
+from bot.config import Settings
+from bot.core.errors import ConfigurationError
+from bot.core.ports import Clock, ComplianceGateway, ReadingStore
+from bot.services.compliance import Compliance
+from bot.services.doctor import Check, Doctor, Finding, Outcome
+
+if TYPE_CHECKING:
+    from bot.config.secrets import Secrets
+    from bot.doctoring import RightsGateway
+    from bot.slack.bot import SlackBot
+
+    class Gateway(ComplianceGateway, RightsGateway, Protocol):
+        """What patchbot asks of AWS."""
+
+
+COMMANDS = "commands"
+HTTP_PORT = 3000
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+class App:
+    """patchbot, put together: `desk` answers, `services` are what it answers with. `create_app` makes one."""
+
+    def __init__(
+        self, settings: Settings, gateway: Gateway, store: ReadingStore, *, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self._gateway = gateway
+        self._clock = clock
+        self._bot: SlackBot | None = None
+        compliance = Compliance(
+            settings.fleet(),
+            gateway,
+            store,
+            clock=clock,
+            time_to_live=settings.reading.time_to_live,
+        )
+        commands = Registry(COMMANDS)
+        self.services = Services(compliance, settings.policy(), Doctor(self._checks), commands)
+        self.desk = Desk(self.services, clock=clock)
+        _refuse_names_of_commands(settings, commands)
+
+    @contextmanager
+    def started(self, *, transport: str | None = None, port: int | None = None) -> Iterator[str]:
+        """Answer in Slack for as long as the block runs. Yields the address that is listened on, "" for none.
+
+        `transport` and `port` win over the configuration. Raises ConfigurationError, with a sentence for each missing
+        secret, and SlackError when Socket Mode cannot be reached.
+        """
+        from bot.config.secrets import load_secrets
+
+        slack = self.settings.slack
+        transport = transport or slack.transport
+        port = slack.port if port is None else port
+        secrets = load_secrets()
+        if missing := secrets.missing(transport):
+            raise ConfigurationError(
+                " ".join(missing),
+                hint="Set it, or NAME_FILE to the path of a file with it; `patchbot doctor` checks them.",
+            )
+        with ExitStack() as stack:
+            bot = self._bot = self._slack_bot(secrets)
+            stack.callback(bot.stop)
+            address = ""
+            if transport == "http" or port is not None:
+                from bot.web.app import create_web_app
+                from bot.web.server import serve_http
+
+                web = create_web_app(
+                    ready=bot.healthy,
+                    slack=bot.handle_http if transport == "http" else None,
+                    signing_secrets=secrets.signing_secrets(),
+                )
+                server = serve_http(web, host=slack.host, port=HTTP_PORT if port is None else port)
+                stack.callback(server.stop)
+                address = server.address
+            if transport == "socket":
+                bot.start_socket_mode()
+            yield address
+
+    def serve(self) -> int:
+        """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""
+        from bot import logs
+
+        logs.configure()
+        log = logs.logger("patchbot")
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with self.started() as address:
+            for finding in self.check_slack():
+                tell = log.info if finding.outcome is Outcome.OK else log.warning
+                tell("slack", what=finding.subject, found=finding.detail, hint=finding.hint)
+            log.info(
+                "serving",
+                transport=self.settings.slack.transport,
+                listening=address or "nowhere",
+                environments=list(self.settings.environments),
+                configuration=str(self.settings.path),
+                data=str(self.settings.data_dir),
+            )
+            stop.wait()
+            log.info("stopping")
+        log.info("stopped")
+        return 0
+
+    def check_slack(self) -> Iterator[Finding]:
+        """What the doctor finds about the Slack side, with the running bot or one made for the question."""
+        from bot.config.secrets import load_secrets
+
+        secrets = load_secrets()
+        missing = secrets.missing(self.settings.slack.transport)
+        if not secrets.given():
+            hint = f"For Slack: {' '.join(missing)}"
+            yield Finding("secrets", Outcome.WARNING, "none is set: only the terminal works", hint)
+            return
+        for sentence in missing:
+            name, _, rest = sentence.partition(" ")
+            yield Finding(name, Outcome.FAILED, *rest.split(". ", 1))
+        if self._bot is not None:
+            yield from self._bot.check()
+        elif secrets.slack_bot_token.get_secret_value():
+            bot = self._slack_bot(secrets)
+            try:
+                yield from bot.check()
+            finally:
+                bot.stop(0)
+
+    def _slack_bot(self, secrets: Secrets) -> SlackBot:
+        from bot import logs
+        from bot.slack.bot import create_slack_bot
+
+        logs.ensure()
+        policy = self.services.access
+        holders = (policy.viewers, policy.requesters, policy.approvers, policy.admins)
+        return create_slack_bot(
+            self.desk,
+            bot_token=secrets.slack_bot_token.get_secret_value(),
+            app_token=secrets.slack_app_token.get_secret_value(),
+            signing_secret=secrets.slack_signing_secret.get_secret_value(),
+            old_signing_secret=secrets.slack_signing_secret_old.get_secret_value(),
+            api_url=secrets.slack_api_url,
+            policy_usergroups=frozenset().union(*(members.usergroups for members in holders)),
+            home_team=self.settings.slack.home_team,
+        )
+
+    def _checks(self) -> tuple[tuple[str, Check], ...]:
+        from bot.doctoring import checks
+
+        return checks(self.settings, self._gateway, slack=self.check_slack, clock=self._clock)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    gateway: Gateway | None = None,
+    store: ReadingStore | None = None,
+    clock: Clock = utc_now,
+) -> App:
+    """Put the parts together. Nothing is connected, read or written yet.
+
+    `gateway` and `store` stand in for AWS and cache.db. Raises ConfigurationError for a name that cannot be used.
+    """
+    if gateway is None:
+        from bot.aws.gateway import AwsGateway
+
+        gateway = AwsGateway(
+            concurrency=settings.reading.concurrency,
+            time_limit=settings.reading.time_limit.total_seconds(),
+        )
+    if store is None:
+        from bot.store.cache import ReadingCache
+
+        store = ReadingCache(settings.data_dir / "cache.db")
+    return App(settings, gateway, store, clock=clock)
+
+
+def _refuse_names_of_commands(settings: Settings, commands: Registry) -> None:
+    for name in settings.environments:
+        if name in commands.names:
+            raise ConfigurationError(
+                f"{settings.path}: an environment cannot be called “{name}”, that is a command.",
+                hint="Give it another name.",
+            )

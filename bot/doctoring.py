@@ -1,0 +1,194 @@
+"""What the doctor looks at: the configuration and what it points at, the clock, AWS, Slack, who may do what."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+from bot.config import Settings
+from bot.config.secrets import SLACK_API
+from bot.core.environments import Target
+from bot.core.ports import Clock
+from bot.core.wording import counted, listed, span
+from bot.services.doctor import Check, Finding, Outcome
+
+SKEW_WARNED = timedelta(seconds=30)
+SKEW_REFUSED = timedelta(minutes=5)  # Slack refuses older requests, AWS differently signed ones
+FREE_WARNED = 500 * 1024**2
+FREE_NEEDED = 50 * 1024**2
+_PROBE_SECONDS = 5
+
+
+class RightCheck(Protocol):
+    """Whether one IAM action is allowed."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def hint(self) -> str: ...
+    @property
+    def optional(self) -> bool: ...
+
+
+class RightsGateway(Protocol):
+    """Asks AWS for every right that a reading needs."""
+
+    def check(self, target: Target) -> Sequence[RightCheck]:
+        """One finding for each right. Raises AwsError when not even that could be asked."""
+        ...
+
+
+def checks(
+    settings: Settings,
+    gateway: RightsGateway,
+    *,
+    slack: Callable[[], Iterable[Finding]],
+    clock: Clock,
+) -> tuple[tuple[str, Check], ...]:
+    """All checks by area, in the order in which one would mend things."""
+    targets = dict.fromkeys(target for one in settings.fleet().values() for target in one.targets)
+    return (
+        ("Configuration", lambda: configuration(settings)),
+        ("Clock", lambda: clock_skew(next(iter(targets)), clock)),
+        *((f"AWS {one}", lambda one=one: rights(gateway, one)) for one in targets),
+        ("Slack", slack),
+        ("Access", lambda: access(settings)),
+    )
+
+
+def configuration(settings: Settings) -> Iterator[Finding]:
+    """The file was read, so it is right; what it points at may not be."""
+    names = ", ".join(settings.environments)
+    yield Finding("file", Outcome.OK, f"{settings.path}: {names}")
+    path = settings.data_dir
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        yield Finding(
+            "data directory",
+            Outcome.FAILED,
+            f"{path} cannot be written: {error.strerror}",
+            "Let patchbot's user write there, or set data_dir (or PATCHBOT_DATA_DIR).",
+        )
+        return
+    if path.stat().st_mode & 0o077:
+        yield Finding(
+            "data directory",
+            Outcome.WARNING,
+            f"other users can look into {path}",
+            f"Close it: chmod 700 {path}",
+        )
+    else:
+        yield Finding("data directory", Outcome.OK, f"{path} can be written")
+    free = shutil.disk_usage(path).free
+    if free >= FREE_WARNED:
+        yield Finding("disk", Outcome.OK, f"{free // 1024**2:,} MB free")
+    else:
+        outcome = Outcome.WARNING if free >= FREE_NEEDED else Outcome.FAILED
+        yield Finding(
+            "disk", outcome, f"only {free // 1024**2:,} MB free", f"Make room where {path} is."
+        )
+
+
+def clock_skew(target: Target, clock: Clock) -> Iterator[Finding]:
+    """Our clock against that of AWS, else Slack: both refuse what was signed at another time."""
+    suffix = ".cn" if target.region.startswith("cn-") else ""
+    aws = os.environ.get("AWS_ENDPOINT_URL") or f"https://ssm.{target.region}.amazonaws.com{suffix}"
+    slack = os.environ.get("PATCHBOT_SLACK_API_URL") or SLACK_API
+    for whose, url in (("AWS", aws), ("Slack", slack)):
+        try:
+            theirs = parsedate_to_datetime(_date_of(url)).astimezone(UTC)
+        except (OSError, http.client.HTTPException, ValueError):
+            continue
+        yield _skew(abs(clock() - theirs), whose)
+        return
+    told = f"could not be compared: neither {aws} nor {slack} told the time"
+    yield Finding("clock", Outcome.WARNING, told, "Check the network and the proxy.")
+
+
+def _skew(skew: timedelta, whose: str) -> Finding:
+    if skew < SKEW_WARNED:
+        return Finding("clock", Outcome.OK, f"agrees with that of {whose}")
+    return Finding(
+        "clock",
+        Outcome.FAILED if skew >= SKEW_REFUSED else Outcome.WARNING,
+        f"is {span(skew)} off that of {whose}",
+        "Set the clock and keep it right by NTP: requests signed at a wrong time are refused.",
+    )
+
+
+def _date_of(url: str) -> str:
+    """The Date header of any answer, refusals included."""
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310  # our own endpoint
+    try:
+        with urllib.request.urlopen(request, timeout=_PROBE_SECONDS) as answer:  # noqa: S310
+            return str(answer.headers["Date"])
+    except urllib.error.HTTPError as error:
+        with error:
+            return str(error.headers["Date"])
+
+
+def rights(gateway: RightsGateway, target: Target) -> Iterator[Finding]:
+    """What is denied, each with what to do; one line when nothing is, or nothing for one and the same reason."""
+    found = gateway.check(target)
+    denied = [one for one in found if not one.ok]
+    if len(denied) == len(found) > 1 and len({one.detail for one in denied}) == 1:
+        first = min(denied, key=lambda one: one.optional)
+        yield Finding("rights", Outcome.FAILED, first.detail, first.hint)
+        return
+    for one in denied:
+        outcome = Outcome.WARNING if one.optional else Outcome.FAILED
+        yield Finding(one.action, outcome, one.detail, one.hint)
+    if len(denied) < len(found):
+        who = next((f", as {one.detail}" for one in found if one.ok and "arn:" in one.detail), "")
+        allowed = f"{len(found) - len(denied)} of {len(found)} allowed{who}"
+        yield Finding("rights", Outcome.OK, allowed)
+
+
+def access(settings: Settings) -> Iterator[Finding]:
+    """Every role has somebody, and every approval can be reached."""
+    policy = settings.policy()
+    for role, members, without in (
+        ("viewers", policy.viewers, "only admins can look"),
+        ("admins", policy.admins, "nobody can use `/patch doctor` in Slack"),
+    ):
+        told = [
+            "everyone in the workspace" if members.everyone else "",
+            counted(len(members.users), "user") if members.users else "",
+            counted(len(members.usergroups), "user group") if members.usergroups else "",
+        ]
+        if any(told):
+            yield Finding(role, Outcome.OK, listed(told))
+        else:
+            hint = f'Name them in [access]: {role} = {{ users = ["U…"] }}'
+            yield Finding(role, Outcome.WARNING, f"nobody: {without}", hint)
+    for name, table in settings.environments.items():
+        approvers = table.approvers
+        if approvers.users and not (approvers.everyone or approvers.usergroups):
+            yield _approvals(name, len(set(approvers.users)), table.approvals)
+
+
+def _approvals(name: str, people: int, needed: int) -> Finding:
+    subject = f"approvals in {name}"
+    if people >= needed:
+        return Finding(subject, Outcome.OK, f"{needed} of {counted(people, 'approver')} needed")
+    return Finding(
+        subject,
+        Outcome.FAILED,
+        f"{counted(needed, 'approval')} needed, but only {counted(people, 'approver')} named",
+        f"Name more approvers in [environments.{name}], or ask for fewer approvals.",
+    )

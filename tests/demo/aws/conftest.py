@@ -1,5 +1,6 @@
 """One simulated AWS with the demo's fleet per module, and an empty account per test."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -16,6 +17,16 @@ from bot.demo.fleet.seeding import seed, seed_directly
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 _accounts = count(200_000_000_001)
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """botocore loses a page with year 1 in it where the local zone lies west of Greenwich."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture(scope="module")

@@ -158,6 +158,5 @@ def error(fault: PatchbotError) -> RenderableType:
         for label, sentence in fault.candidates:
             table.add_row(text(label), Text(inert.terminal(sentence), "cyan"))
         parts.append(table)
-    if fault.hint:
-        parts.append(prose(fault.hint))
+    parts.extend(prose(line) for line in fault.hint.splitlines())
     return Group(*parts)

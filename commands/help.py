@@ -106,7 +106,7 @@ def slack(report: HelpReport, context: Context) -> Card:
 
 def _all(report: HelpReport, context: Context) -> Card:
     lines = [
-        markup("{name}  {summary}", name=code(f"/patch {one.name}"), summary=one.summary)
+        markup("{name}  {what}", name=code(f"/patch {one.name}"), what=cards.prose(one.summary))
         for one in report.commands
     ]
     tries = [

@@ -172,7 +172,7 @@ def slack(report: NodeReport, context: Context) -> Card:
     node, name = report.node, report.node.name.strip() or report.node.instance_id
     status = STATUS_WORDS[node.status]
     facts = [
-        markup("*{name}*\n{value}", name=label, value=cards.brief(value, 120))
+        markup("*{name}*  {value}", name=label, value=cards.brief(value, 120))
         for label, value in _facts(report, context)
         if value
     ]
@@ -183,11 +183,11 @@ def slack(report: NodeReport, context: Context) -> Card:
                 "{id} · *{status}*\n{reasons}",
                 id=code(node.instance_id),
                 status=status,
-                reasons=cards.sentences(report.why),
+                reasons=cards.bullets(report.why),
             )
         ),
         *fields(facts),
-        section(markup("*What to do next*\n{steps}", steps=cards.sentences(report.next_steps))),
+        section(markup("*What to do next*\n{steps}", steps=cards.numbered(report.next_steps))),
     )
     notes: list[Text] = [VENDOR] if report.patches else []
     about = about_baseline(report.baseline) if report.baseline else ""
@@ -212,7 +212,7 @@ def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
         elements.append(cards.show(words, Show.FILE, cards.asked(context), name="csv"))
     others = cards.sentence("nodes", report.environment)
     elements.append(
-        cards.show(f"Others of {report.environment}"[:75], Show.PRIVATE, others, name="others")
+        cards.show(f"Non-compliant in {report.environment}", Show.PRIVATE, others, name="others")
     )
     return tuple(elements)
 

@@ -137,9 +137,8 @@ def slack(report: NodesReport, context: Context) -> Card:
     def listed(*, details: bool) -> tuple[Block, ...]:
         if not report.nodes:
             return (section(cards.prose(_why_empty(report))),)
-        return tuple(
-            cards.node_row(row, context.now, environment=report.environment, details=details)
-            for row in page.rows
+        return cards.node_rows(
+            page.rows, context.now, environment=report.environment, details=details
         )
 
     first = ", ".join(

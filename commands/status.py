@@ -30,6 +30,7 @@ from bot.core.summaries import (
     headline,
     in_short,
     no_nodes,
+    shares,
     status_in_short,
 )
 from bot.core.wording import ago, counted
@@ -39,6 +40,8 @@ Answer: TypeAlias = StatusReport | FleetReport
 ENVIRONMENTS_AT_ONCE = 8
 WORST_SHOWN = 5
 ENVIRONMENTS_SHOWN = 40
+BAR = ("🟩", "🟥", "⬜")  # compliant, non-compliant, unknown, in the order of the words below it
+BAR_PIECES = 12
 LEVEL = (
     "“Critical-level” is the level CRITICAL set by the patch baseline, not the vendor's severity."
 )
@@ -128,24 +131,13 @@ def slack(report: Answer, context: Context) -> Card:
     """The card of one environment, or a table of all."""
     if isinstance(report, FleetReport):
         return _fleet_card(report, context)
-    now = context.now
-    if report.nodes.total:
-        shown = fields(
-            [
-                markup("*{name}*\n{value}", name=name, value=value)
-                for name, value in figures(report, now)
-            ]
-        )
-    else:
-        shown = (section(cards.prose(no_nodes(report))),)
     level = [LEVEL] if report.nodes_with.critical_non_compliant else []
     return Card(
         f"{status_in_short(report)}. Read {in_utc(report.as_of)}.",
         (
             *cards.title(headline(report), context),
-            *cards.gaps(report.gaps, now),
-            *shown,
-            *_attention(report),
+            *cards.gaps(report.gaps, context.now),
+            *(_figures(report, context) if report.nodes.total else _nothing(report)),
             *(_breakdown(report) if report.by else _worst(report, context)),
             *cards.notices(report.notices),
             small_print(cards.read_line(report.as_of), *level),
@@ -155,14 +147,39 @@ def slack(report: Answer, context: Context) -> Card:
     )
 
 
-def _attention(report: StatusReport) -> tuple[Block, ...]:
-    parts = attention_in_words(report)
-    return (section(markup("*Wants a look:* {what}", what=join(" · ", parts))),) if parts else ()
+def _nothing(report: StatusReport) -> tuple[Block, ...]:
+    return (section(cards.prose(no_nodes(report))),)
+
+
+def _figures(report: StatusReport, context: Context) -> tuple[Block, ...]:
+    """A bar, what it says in words, and the other figures below it."""
+    (_, compliant), _, *others = figures(report, context.now)
+    bar = "".join(
+        sign * pieces for sign, pieces in zip(BAR, shares(report.nodes, BAR_PIECES), strict=True)
+    )
+    attention = attention_in_words(report)
+    return (
+        section(
+            markup(
+                "{bar}\n*{compliant}* compliant · *{broken:,}* non-compliant · *{unknown:,}* unknown",
+                bar=bar,
+                compliant=compliant,
+                broken=report.nodes.non_compliant,
+                unknown=report.nodes.unknown,
+            )
+        ),
+        *fields([markup("*{name}*\n{value}", name=name, value=value) for name, value in others]),
+        *(
+            [section(markup("*Wants a look:* {what}", what=join(" · ", attention)))]
+            if attention
+            else []
+        ),
+    )
 
 
 def _worst(report: StatusReport, context: Context) -> tuple[Block, ...]:
     rows = report.worst_nodes[:WORST_SHOWN]
-    return tuple(cards.node_row(row, context.now, environment=report.environment) for row in rows)
+    return cards.node_rows(rows, context.now, environment=report.environment)
 
 
 def _breakdown(report: StatusReport) -> tuple[Block, ...]:
@@ -306,7 +323,9 @@ def file(report: Answer, _context: Context) -> Attachment:
 def terminal(report: Answer, context: Context) -> RenderableType:
     """The same facts for a terminal."""
     if isinstance(report, FleetReport):
-        counts = console.columns(*FLEET_COLUMNS, right=FLEET_COLUMNS[1:])
+        # Broken at the hyphen, all columns and the longest counts fit into 80.
+        names = [name.replace("-", "-\n") for name in FLEET_COLUMNS]
+        counts = console.columns(*names, right=names[1:])
         for one in report.environments:
             counts.add_row(*(console.cell(value) for value in _fleet_row(one, context)))
         return console.stack(

@@ -16,7 +16,7 @@ from bot.chatops.grammar import Sentence, format_sentence
 from bot.chatops.limits import size
 from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user
 from bot.chatops.reply import Card
-from bot.core.errors import Ambiguous, NotFound, PatchbotError
+from bot.core.errors import Ambiguous, NotAllowed, NotFound, PatchbotError, UsageError
 from bot.core.reports import GapRow, NodeRow
 from bot.core.summaries import about_gap, in_short
 from bot.core.wording import ago as ago_in_words
@@ -25,6 +25,7 @@ from bot.core.wording import counted
 REFRESH: Final = "refresh"
 GAPS_SHOWN: Final = 5
 CANDIDATES_SHOWN: Final = 10
+_SIGNS: Final = {NotAllowed: "⛔", UsageError: "❔", PatchbotError: "⚠️"}
 _GAP_TEXT: Final = 420
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 2, "\\": 2}
 
@@ -172,45 +173,61 @@ def brief(text: str, limit: int) -> str:
     return clean
 
 
-def node_name(row: NodeRow, limit: int = 64) -> Mrkdwn:
-    """A node as people know it: its name in bold, and its id to copy."""
-    if not row.name.strip():
-        return code(brief(row.instance_id, limit))
-    return markup(
-        "{name} {id}", name=bold(brief(row.name, limit)), id=code(brief(row.instance_id, 40))
-    )
+def node_rows(
+    rows: Sequence[NodeRow], now: datetime, *, environment: str, details: bool = True
+) -> tuple[Block, ...]:
+    """Rows of a list: what is wrong with which node, whose it is, and a button that opens it.
 
-
-def node_row(row: NodeRow, now: datetime, *, environment: str, details: bool = True) -> Block:
-    """A row of a list: which node, what is wrong, whose it is, and a button that opens it."""
-    where = f"{row.account}/{row.region}" if row.account else row.region
-    operation = f"{row.operation} {ago_in_words(row.operation_end_time, now)}"
-    lost = "connection lost" if row.ping_status in {"ConnectionLost", "Inactive"} else ""
-    parts = [
-        brief(part, 44)
-        for part in (
-            row.platform,
-            f"owner {row.owner}" if row.owner else "no owner",
-            where,
-            operation.strip() if row.operation_end_time else "",
-            lost,
+    Account and Region are only said where the rows differ in them; without `details` they are left out.
+    """
+    regions, accounts = {row.region for row in rows}, {row.account for row in rows}
+    blocks = []
+    for row in rows:
+        extra = (
+            (
+                row.platform,
+                row.owner or "no owner",
+                row.account if len(accounts) > 1 else "",
+                row.region if len(regions) > 1 else "",
+                _operation(row, now),
+                "connection lost" if row.ping_status in {"ConnectionLost", "Inactive"} else "",
+            )
+            if details
+            else ()
         )
-        if part
-    ]
-    lines: list[Text] = [
-        markup("{node} — {what}", node=node_name(row), what=prose(in_short(row, now)))
-    ]
-    if details:
-        lines.append(join(" · ", parts))
-    return section(
-        join("\n", lines),
-        accessory=show(
-            "Open",
-            Show.PRIVATE,
-            sentence("node", row.instance_id, environment),
-            name=f"open:{row.account}:{row.region}:{row.instance_id}"[: sizes.ID - 10],
-            label=f"Open {brief(row.name or row.instance_id, 60)}",
+        about: list[Text] = [
+            code(brief(row.instance_id, 40)),
+            *(brief(part, 44) for part in extra if part),
+        ]
+        name = brief(row.name, 64) if row.name.strip() else row.instance_id
+        text = markup(
+            "{name} — {what}\n{about}",
+            name=bold(name),
+            what=prose(in_short(row, now)),
+            about=join(" · ", about),
+        )
+        blocks.append(section(text, accessory=_opener(row, environment)))
+    return tuple(blocks)
+
+
+def _operation(row: NodeRow, now: datetime) -> str:
+    return f"{row.operation} {ago_in_words(row.operation_end_time, now)}" if row.operation else ""
+
+
+def _opener(row: NodeRow, environment: str) -> Element:
+    """Opens exactly this node: the same id may exist in two accounts."""
+    where = {"account": row.account, "region": row.region}
+    return show(
+        "Open",
+        Show.PRIVATE,
+        sentence(
+            "node",
+            row.instance_id,
+            environment,
+            **{key: value for key, value in where.items() if value},
         ),
+        name=f"open:{row.account}:{row.region}:{row.instance_id}"[: sizes.ID - 10],
+        label=f"Open {brief(row.name or row.instance_id, 60)}",
     )
 
 
@@ -220,9 +237,16 @@ def fitting(*drafts: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(next(fits, drafts[-1]))
 
 
-def sentences(lines: Iterable[str]) -> Mrkdwn:
+def bullets(lines: Iterable[str]) -> Mrkdwn:
     """Sentences of ours as a list."""
     return join("\n", [markup("• {line}", line=prose(line)) for line in lines])
+
+
+def numbered(lines: Iterable[str]) -> Mrkdwn:
+    """Sentences of ours as steps in their order."""
+    return join(
+        "\n", [markup("{n}. {line}", n=n, line=prose(line)) for n, line in enumerate(lines, 1)]
+    )
 
 
 def error_card(error: PatchbotError | None, *, incident: str = "") -> Card:
@@ -234,9 +258,10 @@ def error_card(error: PatchbotError | None, *, incident: str = "") -> Card:
         text = "Something went wrong on my side; nothing was changed."
         hint = f"Try again. If it stays, tell your patchbot admin the error id {incident}."
     else:
-        text, hint = inert.plain(error.message, 1000), inert.plain(error.hint or " ", 1000)
-        hint = hint if error.hint else ""
-    blocks = [section(markup(":x: {text}", text=prose(text, 1000)))]
+        text = inert.plain(error.message, 1000)
+        hint = inert.plain(error.hint, 1000) if error.hint else ""
+    sign = _SIGNS[next((kind for kind in _SIGNS if isinstance(error, kind)), PatchbotError)]
+    blocks = [section(markup("{sign} {text}", sign=sign, text=prose(text, 1000)))]
     candidates = error.candidates if isinstance(error, Ambiguous | NotFound) else ()
     for index, (label, what) in enumerate(candidates[:CANDIDATES_SHOWN]):
         choose = show(

@@ -134,7 +134,7 @@ def _failed(state: PatchState, now: datetime) -> str:
 
 def _pending_reboot(state: PatchState, now: datetime) -> str:
     found = counted(state.installed_pending_reboot, "patch", "patches")
-    text = f"{found} installed but not in force before a reboot"
+    text = f"{found} installed that only work after a reboot"
     if state.last_no_reboot_install is not None:
         text += f"; installed with NoReboot {ago(state.last_no_reboot_install, now)}"
     return f"{text}."

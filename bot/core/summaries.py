@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.core.judgement import Reason, Status
-from bot.core.reports import BaselineRow, GapRow, NodeRow, StatusReport
+from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, StatusReport
 from bot.core.wording import ago, counted, listed
 
 STATUS_WORDS = {
@@ -165,8 +165,7 @@ def headline(report: StatusReport) -> str:
 def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
     """What stands behind the percentage, as names and values: denominator, coverage, buckets, age."""
     nodes = report.nodes
-    hidden = any(never_read(gap) for gap in report.gaps)
-    of_total = f"{nodes.total:,} known nodes" if hidden else counted(nodes.total, "node")
+    of_total = _of_total(report)
     fresh = nodes.compliant + nodes.non_compliant
     return (
         ("Compliant", f"{nodes.compliant:,} of {of_total} ({report.compliance_percent} %)"),
@@ -179,6 +178,24 @@ def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
         ),
         ("Oldest result", ago(report.oldest_operation_end_time, now)),
     )
+
+
+def _of_total(report: StatusReport) -> str:
+    """The denominator; where a part was never read it is only what is known."""
+    if any(never_read(gap) for gap in report.gaps):
+        return f"{report.nodes.total:,} known nodes"
+    return counted(report.nodes.total, "node")
+
+
+def shares(counts: NodeCounts, parts: int) -> tuple[int, int, int]:
+    """Compliant, non-compliant and unknown as `parts` pieces of a bar; what is there has at least one piece."""
+    amounts = (counts.compliant, counts.non_compliant, counts.unknown)
+    if not counts.total:
+        return (0, 0, 0)
+    pieces = [max(1, parts * amount // counts.total) if amount else 0 for amount in amounts]
+    # What rounding left over, or took too much, is settled with the largest share.
+    pieces[amounts.index(max(amounts))] += parts - sum(pieces)
+    return (pieces[0], pieces[1], pieces[2])
 
 
 def _unknown(report: StatusReport) -> str:

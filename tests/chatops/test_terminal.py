@@ -40,7 +40,7 @@ def context() -> Context:
         clock=lambda: fleet.NOW,
         time_to_live=timedelta(minutes=1),
     )
-    services = Services(compliance, AccessPolicy(), Doctor(()), Registry("commands"))
+    services = Services(compliance, AccessPolicy(), Doctor(list), Registry("commands"))
     return Context(services, ANA, Sentence("status"), fleet.NOW, Surface.TERMINAL)
 
 

@@ -30,7 +30,7 @@ def desk_over(
     compliance = Compliance(
         environments, gateway, store, clock=lambda: fleet.NOW, time_to_live=timedelta(minutes=10)
     )
-    services = Services(compliance, access or AccessPolicy(), Doctor(()), Registry("commands"))
+    services = Services(compliance, access or AccessPolicy(), Doctor(list), Registry("commands"))
     return Desk(services, clock=lambda: fleet.NOW)
 
 

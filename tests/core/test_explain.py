@@ -39,7 +39,7 @@ def told(one: Judged, baseline: Baseline | None = None) -> str:
         (judged(replace(INSTALL, failed=1)), "1 patch failed in the last Install, 3 hours ago."),
         (judged(replace(SCAN, failed=2)), "2 patches failed when installed, and the last Scan still says so."),
         (judged(replace(SCAN, installed_rejected=2)), "2 patches installed that the baseline rejects."),
-        (judged(replace(SCAN, installed_pending_reboot=4)), "4 patches installed but not in force before a reboot."),
+        (judged(replace(SCAN, installed_pending_reboot=4)), "4 patches installed that only work after a reboot."),
         (
             judged(replace(SCAN, installed_pending_reboot=4, last_no_reboot_install=NOW - timedelta(days=2))),
             "installed with NoReboot 2 days ago.",

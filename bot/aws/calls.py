@@ -27,6 +27,7 @@ T = TypeVar("T")
 TRIES = 4  # of a call that met a passing trouble; a refused pace: until the time limit
 TRIES_ASIDE = 2
 FIRST_BACKOFF = 0.25
+GIVEN_UP, TIME_LIMIT = "GivenUp", "TimeLimit"  # codes of what no answer of AWS's stands behind
 IDLE = 5.0  # seconds after which a thread without work ends
 
 
@@ -63,7 +64,6 @@ class _Job(Generic[T]):
     call: Call = field(init=False)
     tries: int = 0
     not_before: float = 0.0
-    last_error: AwsError | None = None
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class Crew:
                     self._queued -= len(mine)
                     left += mine
         for job in left:
-            self._advance(job, None, around.why_over(job.last_error))
+            self._advance(job, None, around.why_over())
 
     def close(self) -> None:
         """End the threads. A call on the wire is waited for at most a moment."""
@@ -143,7 +143,7 @@ class Crew:
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the future is told
             job.result.set_exception(raised)
         else:
-            job.tries, job.not_before, job.last_error = 0, 0.0, None
+            job.tries, job.not_before = 0, 0.0
             self._queue(job)
 
     def _queue(self, job: _Job[Any], *, first: bool = False) -> None:
@@ -157,7 +157,7 @@ class Crew:
                     self._hire()
                 self._changed.notify()
         if over:
-            self._advance(job, None, job.round.why_over(job.last_error))
+            self._advance(job, None, job.round.why_over())
 
     def _hire(self) -> None:
         thread = threading.Thread(target=self._work, name="patchbot-aws", daemon=True)
@@ -233,11 +233,12 @@ class Crew:
             elif isinstance(error, Throttled):
                 job.round.throttled += 1
                 pace.refused(now, sent_at=sent_at)
+                if not job.call.aside:
+                    job.round.refusal = job.round.refusal or error
 
     def _try_again(self, job: _Job[Any], error: Exception) -> bool:
         """Queue the call once more if that may help."""
         if isinstance(error, Throttled):
-            job.last_error = error
             self._queue(job, first=True)
             return True
         job.tries += 1
@@ -263,6 +264,7 @@ class Round:
         self.over = False
         self.calls = 0
         self.throttled = 0
+        self.refusal: Throttled | None = None
         self._crew = crew
         self._time_limit = time_limit
         self._ends_at = crew.monotonic() + time_limit
@@ -287,26 +289,22 @@ class Round:
                 self.over = True
                 self._crew.abandon(self)
             if not future.done():  # a call is still on the wire: nobody waits for it any more
-                raise self.why_over(None) from None
+                raise self.why_over() from None
             return future.result()
 
     def run(self, steps: Steps[T]) -> T:
         """Begin the steps and wait for them; see `wait`."""
         return self.wait(self.start(steps))
 
-    def why_over(self, last: AwsError | None) -> AwsError:
-        """Why a call is not made any more."""
-        if isinstance(last, Throttled):
-            return last
-        if self.throttled:
-            return Throttled(
-                f"AWS kept refusing the pace in {self.target} for {self._time_limit:g} s.",
-                code="ThrottlingException",
-                hint="Try again in a few minutes; something else may be using up the same limit.",
-            )
+    def why_over(self) -> AwsError:
+        """Why a call is not made any more; the same for all of the round, so that they make one gap."""
+        if self.refusal is not None:
+            return self.refusal
+        if self._crew.monotonic() < self._ends_at:
+            return AwsError(f"Reading {self.target} was given up.", code=GIVEN_UP)
         return AwsError(
             f"Reading {self.target} took longer than {self._time_limit:g} s.",
-            code="TimeLimit",
+            code=TIME_LIMIT,
             hint="Try again; if it stays so, split the environment by Region or account.",
         )
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from bot.aws.calls import Call, Round, Steps
+from bot.aws.calls import GIVEN_UP, TIME_LIMIT, Call, Round, Steps
 from bot.aws.clients import Clients
 from bot.core.environments import Account, Target
-from bot.core.errors import PatchbotError
+from bot.core.errors import AwsError, Throttled
 
 UNKNOWN_ACCOUNT = "self"
 ASK_AGAIN_AFTER = 600.0
@@ -36,13 +36,22 @@ class Identities:
 
     def wait(self, around: Round) -> str:
         """The account id, UNKNOWN_ACCOUNT when it cannot be had."""
-        try:
-            return around.wait(self.start(around)) or UNKNOWN_ACCOUNT
-        except PatchbotError:
-            if around.over:  # that reading's time was up; it says nothing about the next one
-                with self._lock:
-                    self._asked.pop(around.target.account, None)
-            return UNKNOWN_ACCOUNT
+        for _ in range(2):
+            try:
+                return around.wait(self.start(around)) or UNKNOWN_ACCOUNT
+            except Throttled:
+                self._forget(around.target.account)
+                break
+            except AwsError as error:
+                if error.code not in {GIVEN_UP, TIME_LIMIT}:
+                    break
+                # It was another reading's question, and that one ended: ask again ourselves.
+                self._forget(around.target.account)
+        return UNKNOWN_ACCOUNT
+
+    def _forget(self, account: Account) -> None:
+        with self._lock:
+            self._asked.pop(account, None)
 
     def _ask(self, target: Target) -> Steps[str]:
         told = self._clients.account_id(target.account, target.region)

@@ -16,9 +16,8 @@ NEXT_CUT = 0.75
 SLOWEST = 0.2  # calls a second; below this nobody waits for an answer
 REST = 1.0  # seconds without a call after a cut, doubled while nothing is let through
 LONGEST_REST = 8.0
-CREEP = (
-    0.05  # calls a second gained with every call let through, more the longer nothing was refused
-)
+SEARCH = 0.5  # calls a second gained with every call let through, until the second cut
+CREEP = 0.05  # the same afterwards, more the longer nothing was refused
 
 
 class Pace:
@@ -28,6 +27,7 @@ class Pace:
         self.rate = math.inf
         self._free_at = -math.inf
         self._cut_at = -math.inf
+        self._cuts = 0
         self._rest = REST
         self._accepted: deque[float] = deque(maxlen=4096)
 
@@ -53,7 +53,7 @@ class Pace:
         self._accepted.append(now)
         if self.limited:
             undisturbed = now - self._cut_at
-            self.rate += CREEP * (1 + undisturbed / 10)
+            self.rate += SEARCH if self._cuts == 1 else CREEP * (1 + undisturbed / 10)
             self._rest = REST
 
     def refused(self, now: float, *, sent_at: float) -> None:
@@ -64,5 +64,6 @@ class Pace:
         share = NEXT_CUT if self.limited else FIRST_CUT
         self.rate = max(SLOWEST, share * min(self.rate, max(let_through, 1.0)))
         self._cut_at = now
+        self._cuts += 1
         self._free_at = now + self._rest
         self._rest = min(self._rest * 2, LONGEST_REST)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test lint format lock docs bench clean
+.PHONY: help setup demo test lint format lock bench picture clean
 
 help:            ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,10 @@ format: $(VENV)/.dev ## format the code and write the generated documents
 
 bench: $(VENV)/.dev  ## the speed targets, measured on this machine
 	@$(BIN)/python -m benchmarks
+
+picture: $(VENV)/.dev  ## docs/status.png anew, from the demo (needs Chromium)
+	@$(BIN)/python -m pytest tests/browser/test_patchbot.py -k numbers_of_the_fleet
+	@cp build/screenshots/patchbot-status.png docs/status.png
 
 lock: $(VENV)/.dev   ## make requirements/*.txt anew from pyproject.toml (needs uv)
 	requirements/lock

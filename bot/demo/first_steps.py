@@ -1,0 +1,37 @@
+"""What a visitor of the demo is offered first: tips on the page and completions in its composer."""
+
+from bot.demo.slack.workspace import Suggestion, Tip
+
+TIPS = (
+    Tip(
+        "How is prod?",
+        "A percentage with its denominator, what is unknown and why.",
+        "/patch status prod",
+    ),
+    Tip("Which nodes?", "Worst first. Page through, open one, take the CSV.", "/patch nodes prod"),
+    Tip("Whose are they?", "The same numbers by owner.", "/patch status prod by:owner"),
+    Tip(
+        "Two nodes, one name",
+        "patchbot never guesses: it asks which one you mean.",
+        "/patch node prod-data-kafka-01",
+    ),
+    Tip("A typo", "It says what you may have meant.", "/patch stauts prod"),
+    Tip(
+        "Be somebody else",
+        "Switch “Acting as” to Gus, a guest, and ask again: he is refused, and told why.",
+        "/patch status",
+    ),
+)
+
+SUGGESTIONS = {
+    "/patch": (
+        Suggestion("/patch status", "every environment in one table"),
+        Suggestion("/patch status prod", "one environment"),
+        Suggestion("/patch status prod by:os", "broken down by operating system"),
+        Suggestion("/patch nodes prod", "the non-compliant nodes, worst first"),
+        Suggestion("/patch nodes prod state:unknown", "the nodes nobody knows about"),
+        Suggestion("/patch nodes prod os:windows sort:oldest", "filtered and sorted"),
+        Suggestion("/patch help", "what you may do"),
+        Suggestion("/patch doctor", "is it set up right"),
+    )
+}

@@ -1,0 +1,148 @@
+"""`patchbot demo`: the real bot between a local Slack in the browser and a simulated AWS.
+
+Nothing leaves this machine. AWS is a moto server and Slack our own, both on loopback with secrets made for this run;
+the bot is put together by `bot.app.create_app` exactly as in production.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.app import App, create_app
+from bot.config import load_settings
+from bot.demo.aws.server import SimulatedAws
+from bot.demo.first_steps import SUGGESTIONS, TIPS
+from bot.demo.fleet.demo import demo_fleet
+from bot.demo.fleet.model import Fleet
+from bot.demo.fleet.seeding import seed
+from bot.demo.slack.demo_workspace import demo_workspace
+from bot.demo.slack.server import LocalSlack
+
+CONFIGURATION = Path(__file__).parent / "patchbot.toml"
+MANIFEST = Path(__file__).parents[2] / "manifest.yml"
+
+# A profile, a token or a metadata service of the real machine must never reach the demo.
+FOREIGN = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo."""
+
+    slack: LocalSlack
+    aws: SimulatedAws
+    app: App
+    fleet: Fleet
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return self.slack.url
+
+
+@contextmanager
+def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
+    """Start everything, yield it, and stop it again. `transport` is "socket" or "http"."""
+    workspace = replace(demo_workspace(), tips=TIPS)
+    with (
+        tempfile.TemporaryDirectory(prefix="patchbot-demo-") as data,
+        SimulatedAws() as aws,
+        LocalSlack(MANIFEST, workspace=workspace, port=port, suggestions=SUGGESTIONS) as slack,
+    ):
+        fleet = demo_fleet(datetime.now(UTC))
+        seed(aws, fleet)
+        secrets = {
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_SIGNING_SECRET": slack.signing_secret,
+            "PATCHBOT_SLACK_API_URL": slack.api_url,
+            "PATCHBOT_DATA_DIR": data,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **aws.credentials_environment(),
+        }
+        with _environment(secrets):
+            app = create_app(load_settings(CONFIGURATION))
+            with app.started(transport=transport) as address:
+                if address:
+                    slack.connect_http(f"{address}/slack/events")
+                yield Demo(slack, aws, app, fleet)
+
+
+def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True) -> int:
+    """Run the demo until Ctrl-C. Returns the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _say("Starting a simulated AWS, a local Slack and the bot ...")
+    with running(port=port, transport=transport) as demo:
+        _say(_welcome(demo.address))
+        if open_browser and _has_browser():
+            webbrowser.open(demo.address)
+        stop.wait()
+        _say("\nStopping ...")
+    _say("Stopped. Nothing is left behind.")
+    return 0
+
+
+def _welcome(address: str) -> str:
+    return f"""
+  patchbot's demo is open:  {address}
+
+  Try first, in #platform-patching:
+    /patch status prod            how is prod, what is unknown and why
+    /patch nodes prod             the non-compliant list, worst first; open a node, take the CSV
+    /patch status prod by:owner   whose nodes are they
+    /patch help                   everything else
+  Switch “Acting as” at the top to be somebody else; a guest is refused.
+
+  In a second terminal the same answers come as tables or JSON; see docs/terminal.md.
+  Ctrl-C stops it.
+"""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _has_browser() -> bool:
+    """Whether opening a browser can work: never on a machine without a screen."""
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return False
+    with suppress(webbrowser.Error):
+        webbrowser.get()
+        return True
+    return False
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

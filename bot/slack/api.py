@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ NO_ANSWER: Final = "no_answer"
 
 _TIMEOUT_SECONDS: Final = 10
 _PATIENCE_SECONDS: Final = 10
+_RETRIES: Final = 2
+_NAME: Final = re.compile(r"[a-z][a-z_]{1,60}")
 _HINTS: Final[Mapping[str, str]] = {
     "invalid_auth": "Check SLACK_BOT_TOKEN (and SLACK_APP_TOKEN), then run `patchbot doctor`.",
     "not_authed": "Set SLACK_BOT_TOKEN, then run `patchbot doctor`.",
@@ -66,8 +69,13 @@ class SlackApi:
     """The calls we make. Reads are retried; whatever posts is not, for Slack may have done it (429 excepted)."""
 
     def __init__(self, token: str, *, base_url: str = SLACK) -> None:
-        brief = _BriefRateLimit(max_retry_count=2)
-        retrying = [brief, ConnectionErrorRetryHandler(), ServerErrorRetryHandler()]
+        # The handlers count together: with fewer for one of them, a 500 after a 429 would end it.
+        brief = _BriefRateLimit(_RETRIES)
+        retrying = [
+            brief,
+            ConnectionErrorRetryHandler(_RETRIES),
+            ServerErrorRetryHandler(_RETRIES),
+        ]
         self._read = web_client(token, base_url=base_url, retry_handlers=retrying)
         self._post = web_client(token, base_url=base_url, retry_handlers=[brief])
 
@@ -156,7 +164,7 @@ def _asked(call: Callable[[], SlackResponse], method: str) -> SlackResponse:
     try:
         return call()
     except SlackApiError as error:
-        raise slack_error(_code(error), method=method) from error
+        raise slack_error(code_of(error), method=method) from error
     except (SlackClientError, OSError, http.client.HTTPException) as error:
         raise slack_error(NO_ANSWER, method=method) from error
 
@@ -167,10 +175,8 @@ def slack_error(code: str, *, method: str) -> SlackError:
     return SlackError(f"Slack {told} ({method}).", code=code, hint=_HINTS.get(code, ""))
 
 
-def _code(error: SlackApiError) -> str:
+def code_of(error: SlackApiError) -> str:
+    """Slack's name for it. What is no JSON (a page of a proxy, say) stands in the SDK's error in full."""
     response = error.response
-    told = response.get("error") if hasattr(response, "get") else None
-    if told:
-        return str(told)
-    status = getattr(response, "status_code", None)
-    return f"http_{status}" if status else "unreadable_answer"
+    told = response.get("error") if isinstance(response, SlackResponse | dict) else None
+    return told if isinstance(told, str) and _NAME.fullmatch(told) else "unreadable_answer"

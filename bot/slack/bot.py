@@ -19,7 +19,7 @@ from bot.chatops.desk import Desk
 from bot.core.errors import ConfigurationError
 from bot.services.doctor import Finding
 from bot.slack.answering import PATIENCE_SECONDS, Answering
-from bot.slack.api import NO_ANSWER, SLACK, SlackApi, is_slack, slack_error, web_client
+from bot.slack.api import NO_ANSWER, SLACK, SlackApi, code_of, is_slack, slack_error, web_client
 from bot.slack.checks import check
 from bot.slack.delivery import Delivery
 from bot.slack.home import HomeTab
@@ -83,8 +83,7 @@ class SlackBot:
             handler.connect()  # type: ignore[no-untyped-call]
         except SlackApiError as error:
             handler.close()  # type: ignore[no-untyped-call]
-            code = str(error.response.get("error") or NO_ANSWER)
-            raise slack_error(code, method="apps.connections.open") from error
+            raise slack_error(code_of(error), method="apps.connections.open") from error
         except (SlackClientError, OSError) as error:
             handler.close()  # type: ignore[no-untyped-call]
             raise slack_error(NO_ANSWER, method="apps.connections.open") from error

@@ -30,14 +30,14 @@ from bot.chatops.reply import Card
 from bot.core.errors import PatchbotError, SlackError
 from bot.core.identity import AccessPolicy, Person, Role
 from bot.core.reports import FleetReport, Report, StatusReport
-from bot.core.summaries import attention_in_words, figures, headline, no_nodes
+from bot.core.summaries import attention_in_words, figures, no_nodes
 from bot.slack.api import SlackApi
 from bot.slack.identity import Directory
 from bot.slack.incoming import Origin
 from bot.slack.patience import Patience
 
 _log: Final = structlog.get_logger("bot.slack.home")
-_ENVIRONMENTS_SHOWN: Final = 20
+_ENVIRONMENTS_SHOWN: Final = 15
 _SIZE: Final = 60_000
 
 
@@ -137,7 +137,7 @@ def _environment(report: StatusReport, now: datetime) -> tuple[Block, ...]:
             f"Nodes of {name}", Show.PRIVATE, cards.sentence("nodes", name), name=f"nodes:{name}"
         ),
     )
-    title = section(markup("{title}", title=bold(headline(report))))
+    title = section(_headline(report))
     read = context(cards.read_line(report.as_of))
     if not report.nodes.total:
         return (title, section(cards.prose(no_nodes(report))), read, actions(*buttons))
@@ -154,16 +154,24 @@ def _environment(report: StatusReport, now: datetime) -> tuple[Block, ...]:
     )
 
 
+def _headline(report: StatusReport) -> Text:
+    name = bold(report.environment)
+    if report.compliance_percent is None:
+        return markup("{name}: no nodes", name=name)
+    return markup("{name}: {share} % compliant", name=name, share=report.compliance_percent)
+
+
 def _remarks(report: StatusReport) -> tuple[Block, ...]:
     """What could not be read and what wants a look; nothing where all is well."""
     lines: list[Text] = []
     if report.gaps:
         places = [f"{gap.account}/{gap.region}".strip("/") for gap in report.gaps[:3]]
         more = f" and {len(report.gaps) - 3} more" if len(report.gaps) > 3 else ""
-        lines.append(f"Not read: {', '.join(places)}{more}. Those nodes count as unknown.")
+        what = f"{', '.join(places)}{more}"
+        lines.append(markup("Not read: {what}. Its nodes count as unknown.", what=what))
     attention = attention_in_words(report)
     if attention:
-        lines.append(f"Look at: {', '.join(attention)}")
+        lines.append(markup("Look at: {what}", what=", ".join(attention)))
     return (context(join("\n", lines)),) if lines else ()
 
 

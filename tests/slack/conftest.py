@@ -43,7 +43,7 @@ def desk_of(package: str, access: AccessPolicy = POLICY) -> Desk:
         clock=lambda: fleet.NOW,
         time_to_live=timedelta(minutes=10),
     )
-    services = Services(compliance, access, Doctor(()), Registry(package))
+    services = Services(compliance, access, Doctor(lambda: ()), Registry(package))
     return Desk(services, clock=lambda: fleet.NOW)
 
 

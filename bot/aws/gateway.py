@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.aws.baselines import Baselines, is_default
-from bot.aws.calls import Crew, Round
+from bot.aws.calls import Round
 from bot.aws.checks import RightCheck, check_rights
 from bot.aws.clients import Clients
+from bot.aws.crew import Crew
 from bot.aws.details import patches_of
 from bot.aws.hybrids import HybridTags
 from bot.aws.identities import Identities

@@ -78,23 +78,7 @@ class TargetReader:
         found = self._gather()
         chosen, lost = self._chosen(present, members, found)
         account = self._identities.wait(self._round)
-        owners, notices = self._tags.owners(sorted(chosen))
-        notices = (*members.notices, *notices)
-        names: dict[str, str] = {}
-        if fallback:
-            names, unnamed = self._tags.names()
-            left_out = f"Stopped nodes are not shown for {self._round.target}: {fallback}."
-            notices = (*notices, left_out, *unnamed)
-        nodes = [
-            rows.node(
-                present[key],
-                account=account,
-                region=self._round.target.region,
-                name=names.get(key, ""),
-                owner=owners.get(key, ""),
-            )
-            for key in sorted(chosen)
-        ]
+        nodes, remarks = self._described(sorted(chosen), account, fallback)
         counting, untold = self._counting(chosen, found)
         return TargetReading(
             self._round.target,
@@ -102,7 +86,7 @@ class TargetReader:
             read_at,
             observations=tuple(_observation(node, found, counting) for node in nodes),
             gaps=self._gaps(account, nodes, found, members, lost),
-            notices=(*notices, *untold),
+            notices=(*members.notices, *remarks, *untold),
         )
 
     # While enumerating: on a thread of the crew, one page after the other.
@@ -188,6 +172,29 @@ class TargetReader:
         in_group = {key for key, state in found.states.items() if state.patch_group in groups}
         chosen = {key for key in present if key in members.ids or key in in_group}
         return chosen, sum(key in present and key not in chosen for key in found.unread)
+
+    def _described(
+        self, chosen: Sequence[str], account: str, fallback: str
+    ) -> tuple[list[ManagedNode], tuple[str, ...]]:
+        """The chosen nodes with owners and names, and remarks on what could not be read of them."""
+        region = self._round.target.region
+        owners, remarks = self._tags.owners(chosen)
+        names: dict[str, str] = {}
+        if fallback:
+            names, unnamed = self._tags.names()
+            left_out = f"Stopped nodes are not shown for {self._round.target}: {fallback}."
+            remarks = (*remarks, left_out, *unnamed)
+        nodes = [
+            rows.node(
+                self._nodes[key],
+                account=account,
+                region=region,
+                name=names.get(key, ""),
+                owner=owners.get(key, ""),
+            )
+            for key in chosen
+        ]
+        return nodes, remarks
 
     def _counting(
         self, chosen: Collection[str], found: _Found

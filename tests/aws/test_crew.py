@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from bot.aws.calls import TRIES, Call, Crew, LaneKey, Round, Steps
+from bot.aws.calls import Call, Round, Steps
+from bot.aws.crew import TRIES, Crew, LaneKey
 from bot.core.environments import Account, Target
 from bot.core.errors import AwsError, Throttled, Unreachable
 
@@ -270,7 +271,7 @@ def test_threads_end_when_there_is_nothing_to_do(
     make_crew: MakeCrew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And start again when there is."""
-    monkeypatch.setattr("bot.aws.calls.IDLE", 0.05)
+    monkeypatch.setattr("bot.aws.crew.IDLE", 0.05)
     crew = make_crew(lambda *_: {"ok": True})
     with Round(crew, HERE, time_limit=5) as around:
         assert around.run(asking()) == {"ok": True}

@@ -6,6 +6,7 @@ the bot is put together by `bot.app.create_app` exactly as in production.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot import logs
 from bot.app import App, create_app
 from bot.config import load_settings
 from bot.demo.aws.server import SimulatedAws
@@ -91,6 +93,7 @@ def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    logs.configure(logging.WARNING)
     _say("Starting a simulated AWS, a local Slack and the bot ...")
     with running(port=port, transport=transport) as demo:
         _say(_welcome(demo.address))

@@ -67,8 +67,12 @@ def ensure() -> None:
 def _quieten(level: int) -> None:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    # Bolt reads SLACK_BOT_TOKEN by itself and then warns that it does not use it.
-    logging.getLogger("slack_bolt.App").setLevel(logging.ERROR)
+    logging.getLogger("slack_bolt.App").addFilter(_worth_telling)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Bolt reads SLACK_BOT_TOKEN by itself, and then warns that it does not use it."""
+    return "`token` will be unused" not in record.getMessage()
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

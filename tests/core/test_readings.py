@@ -1,0 +1,72 @@
+"""What a reading gives, and what becomes of a target that cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.core.nodes import ManagedNode, Observation, PatchState
+from bot.core.readings import Gap, Reading, TargetReading, failed
+from tests.core.fleets import NOW, TARGET
+
+GAP = Gap("", "eu-central-1", "denied", hint="Grant it.", unreachable=True)
+
+
+def seen(instance_id: str, instance_state: str = "running", missing: int = 0) -> Observation:
+    node = ManagedNode(instance_id, "1", "eu-central-1", instance_state=instance_state)
+    return Observation(node, PatchState(instance_id, operation_end_time=NOW, missing=missing))
+
+
+def target_of(*observations: Observation, notices: tuple[str, ...] = ()) -> TargetReading:
+    return TargetReading(TARGET, "1", NOW, observations, notices=notices)
+
+
+def test_a_node_that_two_targets_found_counts_once() -> None:
+    """Overlapping Regions or pages that drift must not count a server twice; the later one stands."""
+    reading = Reading(
+        "prod", NOW, (target_of(seen("i-1"), seen("i-2")), target_of(seen("i-1", missing=3)))
+    )
+    assert reading.observations == (seen("i-1", missing=3), seen("i-2"))
+
+
+def test_the_same_id_in_two_accounts_is_two_nodes() -> None:
+    """Hybrid ids are unique per account and Region only."""
+    other = replace(seen("mi-1"), node=replace(seen("mi-1").node, account="2"))
+    reading = Reading("prod", NOW, (target_of(seen("mi-1")), target_of(other)))
+    assert len(reading.observations) == 2
+
+
+def test_terminated_nodes_are_nowhere() -> None:
+    reading = Reading(
+        "prod", NOW, (target_of(seen("i-1", "terminated"), seen("i-2", "shutting-down")),)
+    )
+    assert reading.observations == ()
+
+
+def test_nodes_come_in_one_order() -> None:
+    forth = Reading("prod", NOW, (target_of(seen("i-1"), seen("i-2")),))
+    back = Reading("prod", NOW, (target_of(seen("i-2"), seen("i-1")),))
+    assert forth.observations == back.observations
+
+
+def test_a_remark_of_two_targets_is_told_once() -> None:
+    told = target_of(notices=("No tags.", "No owners."))
+    assert Reading("prod", NOW, (told, told)).notices == ("No tags.", "No owners.")
+
+
+def test_a_failed_target_keeps_its_nodes_as_unreadable() -> None:
+    last = target_of(seen("i-1"), seen("i-2", "stopped"), seen("i-3", "terminated"))
+    now = failed(TARGET, last, GAP)
+    assert [one.unread for one in now.observations] == ["denied"] * 3
+    assert now.read_at == NOW
+    assert now.gaps == (replace(GAP, account="1", nodes=1, last_read_at=NOW),)
+
+
+def test_a_second_failure_makes_the_gap_no_younger() -> None:
+    once = failed(TARGET, target_of(seen("i-1")), GAP)
+    twice = failed(TARGET, once, replace(GAP, reason="throttled"))
+    assert (twice.read_at, twice.gaps[0].last_read_at) == (NOW, NOW)
+    assert [one.unread for one in twice.observations] == ["throttled"]
+
+
+def test_a_target_never_read_has_no_nodes_and_no_age() -> None:
+    assert failed(TARGET, None, GAP) == TargetReading(TARGET, "", None, gaps=(GAP,))

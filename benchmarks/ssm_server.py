@@ -62,6 +62,7 @@ class Server:
     buckets: dict[str, Bucket] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
+    elsewhere: int = 0
     first_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -75,13 +76,14 @@ class Server:
             "calls": sum(self.calls.values()),
             "by_operation": dict(self.calls),
             "throttled": self.throttled,
+            "elsewhere": self.elsewhere,
             "first_at": self.first_at,
         }
 
     def reset(self) -> None:
         self.buckets.clear()
         self.calls.clear()
-        self.throttled, self.first_at = 0, 0.0
+        self.throttled, self.elsewhere, self.first_at = 0, 0, 0.0
 
     def answer(self, operation: str, body: bytes) -> bytes:
         self.first_at = self.first_at or time.monotonic()
@@ -203,6 +205,7 @@ async def respond(server: Server, head: bytes, low: bytes, body: bytes) -> bytes
         server.reset()
         return _http(200, b"{}")
     if PREFIX not in low:
+        server.elsewhere += 1
         return _http(404, b"<html><body>Only Systems Manager lives here.</body></html>")
     at = low.index(PREFIX) + len(PREFIX)
     operation = head[at : head.index(b"\r\n", at)].decode()

@@ -49,6 +49,16 @@ def _from_text(text: str) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
 
 
+def user_agent() -> str:
+    """How patchbot names itself to AWS: it stands in CloudTrail beside every call."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"patchbot/{version('patchbot')}"
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        return "patchbot"
+
+
 def role_arn(account: Account, partition: str) -> str:
     """The ARN of the role to assume for reading. Raises ConfigurationError when it has no account to be in."""
     if account.role.startswith("arn:"):
@@ -64,9 +74,8 @@ def role_arn(account: Account, partition: str) -> str:
 class Clients:
     """Hands out botocore clients. Safe to use from several threads."""
 
-    def __init__(self, *, connections: int, user_agent: str) -> None:
+    def __init__(self, *, connections: int) -> None:
         self._connections = connections
-        self._user_agent = user_agent
         self._lock = threading.RLock()
         self._sessions: dict[Account, Session] = {}
         self._clients: dict[tuple[Account, str, str], Any] = {}
@@ -109,7 +118,7 @@ class Clients:
             read_timeout=READ_TIMEOUT if service == "ssm" else SIDE_READ_TIMEOUT,
             max_pool_connections=self._connections,
             retries={"total_max_attempts": 1},  # trying again is ours: it must be paced and seen
-            user_agent_extra=self._user_agent,
+            user_agent_extra=user_agent(),
         )
 
     def _session(self, account: Account, region: str) -> Session:

@@ -40,14 +40,13 @@ class AwsGateway:
         *,
         concurrency: int = 16,
         time_limit: float = 120.0,
-        user_agent: str = "patchbot",
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock
         self._time_limit = time_limit
-        self._clients = Clients(connections=concurrency, user_agent=user_agent)
+        self._clients = Clients(connections=concurrency)
         self._crew = Crew(self._clients, size=concurrency, monotonic=monotonic, jitter=jitter)
         self._identities = Identities(self._clients, monotonic)
         self._baselines = Baselines(monotonic)

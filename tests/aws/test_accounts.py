@@ -94,3 +94,15 @@ def test_a_configured_account_is_believed(aws: SimulatedAws, gateway: AwsGateway
     target = Target(Account(id=aws.account), REGION)
     assert gateway.read_target(replace(EVERYTHING, targets=(target,)), target).account
     assert aws.calls.count(service="sts") == 0
+
+
+def test_patchbot_names_itself_to_aws(aws: SimulatedAws, gateway: AwsGateway) -> None:
+    """With its version, in CloudTrail beside every call."""
+    agents: list[str] = []
+    client = gateway._clients.client(Account(), REGION, "ssm")
+    client.meta.events.register(
+        "before-send.ssm", lambda request, **_: agents.append(str(request.headers["User-Agent"]))
+    )
+    gateway.read_target(EVERYTHING, TARGET)
+    assert agents
+    assert all("patchbot/0." in agent or "patchbot" in agent.split() for agent in agents)

@@ -11,7 +11,6 @@ import pytest
 from bot.aws.gateway import AwsGateway
 from bot.core.environments import Account, Environment, Selector, Target
 from bot.core.errors import AccessDenied
-from bot.core.ports import ComplianceGateway
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.fleet.demo import demo_fleet
 from bot.demo.fleet.model import Fleet
@@ -29,7 +28,7 @@ class World:
     """A gateway, the fleet behind it, and the ways to make it fail that both sides have."""
 
     name: str
-    gateway: ComplianceGateway
+    gateway: AwsGateway | FakeAws
     fleet: Fleet
     account: str
     simulated: SimulatedAws | None = None
@@ -46,7 +45,9 @@ class World:
         if self.simulated is not None:
             self.simulated.faults.deny(region=target.region)
         if self.fake is not None:
-            denied = AccessDenied("denied", operation="ssm:DescribeInstanceProperties")
+            denied = AccessDenied(
+                "denied", operation="ssm:DescribeInstanceProperties", hint="Allow it."
+            )
             self.fake.fail(target, denied)
 
     def deny_states(self, target: Target) -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.aws.rights import READING
 from bot.core.environments import Account, Environment, Selector, Target
 from bot.core.errors import AccessDenied, AwsError
 from bot.core.nodes import NodeKey
+from bot.core.ports import ComplianceGateway
 from tests.contract.conftest import EU, NOW, US, World
 from tests.contract.fleets import as_baseline, as_known, as_patches, as_state, fake_of
 
@@ -194,6 +196,24 @@ def test_an_unknown_baseline_raises(world: World) -> None:
     with pytest.raises(AwsError) as caught:
         world.gateway.baseline("pb-00000000000000000", EU)
     assert caught.value.code == "DoesNotExistException"
+
+
+def test_it_is_a_compliance_gateway(world: World) -> None:
+    """Checked by mypy: both fit the port."""
+    port: ComplianceGateway = world.gateway
+    assert port.read_target(world.environment("nowhere"), EU).target == EU
+
+
+def test_rights_are_checked_one_by_one(world: World) -> None:
+    """All are allowed; where nothing is, each says what to do."""
+    allowed = world.gateway.check(EU)
+    assert [check.action for check in allowed] == [right.action for right in READING]
+    assert all(check.ok for check in allowed)
+    world.deny(EU)
+    refused = world.gateway.check(EU)
+    assert [check.action for check in refused] == [right.action for right in READING]
+    assert not any(check.ok for check in refused)
+    assert all(check.detail and check.hint for check in refused)
 
 
 def test_the_plain_fleet_has_what_the_contract_is_about(world: World) -> None:

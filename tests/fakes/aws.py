@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from bot.aws.checks import RightCheck
+from bot.aws.rights import READING
 from bot.core.environments import Environment, Selector, Target
 from bot.core.errors import AwsError, Unreachable
 from bot.core.nodes import Baseline, ManagedNode, NodeKey, Observation, Patch, PatchState
@@ -129,6 +131,23 @@ class FakeAws:
                 code="DoesNotExistException",
                 operation="ssm:GetPatchBaseline",
             ) from None
+
+    def check(self, target: Target) -> tuple[RightCheck, ...]:
+        """Every right of the table: allowed, unless the target fails."""
+        error = self._failures.get(target)
+        return tuple(
+            RightCheck(
+                right.action,
+                error is None,
+                "allowed" if error is None else error.message,
+                "" if error is None else error.hint,
+                right.optional,
+            )
+            for right in READING
+        )
+
+    def close(self) -> None:
+        """There is nothing to give back."""
 
     def _place(self, target: Target) -> tuple[str, str]:
         return target.account.id or self._account, target.region

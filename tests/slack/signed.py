@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bot.demo.slack.demo_workspace import HOME, PATCHING
-from bot.slack.bot import HttpResponse
+from bot.slack.bolt import HttpResponse
 from tests.slack.conftest import World
 
 _NUMBERS = itertools.count(1)

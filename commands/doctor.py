@@ -16,14 +16,14 @@ from bot.chatops.blocks import Block, section
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command
 from bot.chatops.context import Context
-from bot.chatops.markup import Mrkdwn, join, markup
+from bot.chatops.markup import Mrkdwn, ago, join, markup
 from bot.chatops.reply import Card
 from bot.core.identity import Role
 from bot.core.reports import Report
 from bot.core.wording import counted
 from bot.services.doctor import Finding, Outcome
 
-AREAS_SHOWN = 30
+AREAS_SHOWN = (20, 10, 5, 3)
 FINDINGS_SHOWN = 8
 SIGNS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗"}
 EMOJI = {
@@ -103,22 +103,26 @@ def headline(report: DoctorReport) -> str:
 
 
 def slack(report: DoctorReport, context: Context) -> Card:
-    """An area a section, what is wrong first."""
+    """An area a section, what is wrong first; as many as fit into a message."""
     areas = sorted(report.areas, key=lambda area: -_gravity(area.outcome))
-    shown = areas[:AREAS_SHOWN]
-    left = len(areas) - len(shown)
-    more = (small_print(f"… and {counted(left, 'more area')}; `patchbot doctor` has them all."),)
     wrong = [area.area for area in areas if area.outcome is not Outcome.OK]
     told = f"{headline(report)}: {', '.join(wrong)}." if wrong else f"{headline(report)}."
-    return Card(
-        cards.brief(told, 1000),
+    drafts = (
         (
             *cards.title(headline(report), context),
-            *(_section(area) for area in shown),
-            *(more if left else ()),
-            small_print(cards.read_line(report.as_of)),
-        ),
+            *(_section(area) for area in areas[:number]),
+            *_rest(len(areas) - number),
+            small_print(markup("Looked {age}", age=ago(report.as_of))),
+        )
+        for number in AREAS_SHOWN
     )
+    return Card(cards.brief(told, 1000), cards.fitting(*drafts))
+
+
+def _rest(left: int) -> tuple[Block, ...]:
+    if left <= 0:
+        return ()
+    return (small_print(f"… and {counted(left, 'more area')}; `patchbot doctor` has them all."),)
 
 
 def _section(area: AreaRow) -> Block:

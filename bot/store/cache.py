@@ -78,7 +78,7 @@ class ReadingCache:
             except _Unusable as unusable:
                 self._set_aside(unusable)
                 return self._attempt(work)
-        except (sqlite3.Error, OSError, _Unusable) as error:
+        except (sqlite3.Error, OSError, UnicodeError, _Unusable) as error:
             raise StorageError(
                 f"The cache {self._path} cannot be used: {error}.",
                 hint="Check that patchbot may write in that directory and that the disk is not full.",

@@ -123,10 +123,11 @@ def test_a_changed_rule_keeps_the_reading(cache: ReadingCache) -> None:
     assert cache.load(replace(PROD, stale_after=timedelta(days=1), protected=True)) is not None
 
 
-def test_a_failed_save_leaves_the_old_reading(cache: ReadingCache) -> None:
+@pytest.mark.parametrize("value", [None, "half of a character: \ud800"])
+def test_a_failed_save_leaves_the_old_reading(cache: ReadingCache, value: str) -> None:
     """Whole or not at all: an error halfway through takes nothing away."""
     cache.save(PROD, READING)
-    broken = Observation(replace(node(9), platform_type=None))  # type: ignore[arg-type]
+    broken = Observation(replace(node(9), platform_type=value))
     half = replace(READING.targets[0], observations=(Observation(node(8)), broken))
     with pytest.raises(StorageError):
         cache.save(PROD, Reading("prod", NOW, (half,)))

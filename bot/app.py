@@ -99,8 +99,9 @@ class App:
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""
         from bot import logs
+        from bot.config.secrets import load_secrets
 
-        logs.configure()
+        logs.configure(secrets=load_secrets().given())
         log = logs.logger("patchbot")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

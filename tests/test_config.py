@@ -301,6 +301,7 @@ def test_secrets_come_from_variables_or_files_and_are_never_shown(
     assert secrets.slack_bot_token.get_secret_value() == "xoxb-from-variable"
     assert secrets.slack_app_token.get_secret_value() == "xapp-from-file"
     assert secrets.slack_api_url == "https://slack.com/api/"
+    assert secrets.given() == ("xoxb-from-variable", "xapp-from-file")
     shown = f"{secrets!r} {secrets} {secrets.model_dump()}"
     assert "from-variable" not in shown
     assert "from-file" not in shown

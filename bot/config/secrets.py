@@ -43,11 +43,10 @@ class Secrets(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Files(settings_cls), env_settings
 
-    def given(self) -> bool:
-        """Whether any secret is there at all."""
-        return any(
-            isinstance(value, SecretStr) and bool(value.get_secret_value()) for _, value in self
-        )
+    def given(self) -> tuple[str, ...]:
+        """The values of all secrets that are there, for what must never show them."""
+        values = (value.get_secret_value() for _, value in self if isinstance(value, SecretStr))
+        return tuple(value for value in values if value)
 
     def signing_secrets(self) -> tuple[str, ...]:
         """The secrets by which Slack's requests are checked, the old one included while there is one."""

@@ -17,6 +17,7 @@ from bot.chatops.command import Command, Show
 from bot.chatops.context import Context
 from bot.chatops.markup import in_utc, join, markup
 from bot.chatops.reply import Attachment, Card
+from bot.chatops.sizes import TABLE_ROWS
 from bot.chatops.spreadsheet import counts_csv, file_stamp
 from bot.core.errors import AwsError, UsageError
 from bot.core.figures import BREAKDOWNS, status_report
@@ -190,7 +191,8 @@ def _breakdown(report: StatusReport) -> tuple[Block, ...]:
         Column("Unknown", align="right"),
         Column("Nodes", align="right"),
     )
-    shown, left = table(columns, [_group_row(group) for group in report.groups])
+    shown, left = table(columns, [_group_row(group) for group in report.groups[:TABLE_ROWS]])
+    left += max(0, len(report.groups) - TABLE_ROWS)
     if not left:
         return (shown,)
     return (shown, small_print(f"… and {counted(left, 'more row')}. The CSV file has them all."))

@@ -24,7 +24,6 @@ ANSWERS = {
     "node-missing": "node i-00000000000000001",
     "node-pending-reboot": "node prod-ad-01",
     "node-never-scanned": "node prod-batch-01 prod",
-    "help": "help",
     "help-nodes": "help nodes",
 }
 ERRORS = {

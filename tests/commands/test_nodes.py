@@ -1,0 +1,146 @@
+"""`nodes`: filters, orders, pages, and what an empty list says."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from bot.chatops.context import Surface
+from bot.chatops.desk import Answer, Desk
+from bot.core.environments import Environment
+from bot.core.errors import UsageError
+from bot.core.reports import NodesReport
+from tests.commands import fleet, fleets
+from tests.commands.conftest import ANA, desk_over
+from tests.commands.golden import in_terminal
+
+
+def asked(desk: Desk, text: str) -> Answer:
+    return desk.answer(text, ANA, surface=Surface.SLACK)
+
+
+def names(desk: Desk, text: str) -> list[str]:
+    report = asked(desk, text).report
+    assert isinstance(report, NodesReport)
+    assert report.total == len(report.nodes)
+    return [row.name for row in report.nodes]
+
+
+def sentences(desk: Desk, text: str) -> dict[str, Any]:
+    """The action ids of the card's rows of controls with the sentence each carries."""
+    return {
+        element["action_id"]: element.get("value")
+        for block in asked(desk, text).card().blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nodes prod", ["prod-web-01", "prod-ad-01", "<!channel> & *prod*"]),
+        ("nodes prod state:unknown region:eu-central-1", ["prod-batch-02", "prod-batch-01"]),
+        ("nodes prod state:Pending-Reboot", ["prod-ad-01"]),
+        ("nodes prod state:stopped", ["prod-old-01"]),
+        ("nodes prod severity:critical", ["prod-web-01"]),
+        ("nodes prod os:windows", ["prod-ad-01"]),
+        ('nodes prod os:"windows server" state:all sort:name', ["prod-ad-01", "prod-ad-02"]),
+        ("nodes prod owner:PAYMENTS", ["prod-web-01"]),
+        ('nodes prod owner:"(no owner)"', ["<!channel> & *prod*"]),
+        ("nodes prod group:prod-windows", ["prod-ad-01"]),
+        ("nodes prod name:web-0 state:compliant sort:name", ["prod-web-02", "prod-web-03"]),
+        ("nodes prod account:999999999999", []),
+        ("nodes prod state:unknown sort:oldest region:eu-central-1", ["prod-batch-01", "prod-batch-02"]),
+        ("nodes prod sort:missing", ["prod-web-01", "prod-ad-01", "<!channel> & *prod*"]),
+    ],
+)  # fmt: skip
+def test_filters_and_orders(desk: Desk, text: str, expected: list[str]) -> None:
+    """All filters must match; ids, states and owners in any case."""
+    assert names(desk, text) == expected
+
+
+def test_terminated_nodes_are_nowhere(desk: Desk) -> None:
+    """Not even among all."""
+    assert "prod-old-02" not in names(desk, "nodes prod state:all")
+
+
+def test_the_rest_is_never_taken_for_compliant(desk: Desk) -> None:
+    """The list of the non-compliant says how many unknown nodes it leaves out, and how to see them."""
+    assert "Not in this list: 5 unknown nodes (state:unknown lists them)." in str(
+        asked(desk, "nodes prod").card().blocks
+    )
+    assert "Not in this list" not in str(asked(desk, "nodes prod state:unknown").card().blocks)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nodes prod os:solaris", "No node matches all of these filters."),
+        ("nodes prod state:failed region:us-east-1", "No node matches all of these filters."),
+        ("nodes staging state:stopped", "None. staging has 1 non-compliant, 0 unknown and 1 compliant nodes."),
+        ("nodes dev", "`/patch status dev`"),
+    ],
+)  # fmt: skip
+def test_an_empty_list_says_what_there_is(desk: Desk, text: str, said: str) -> None:
+    """In Slack and in the terminal."""
+    answer = asked(desk, text)
+    assert said in str(answer.card().blocks)
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context), width=200)
+    assert said.replace("`", "") in shown
+
+
+@pytest.fixture
+def big_desk() -> Desk:
+    gateway = fleets.big(120, 5, lambda _, number: f"web-{number}")
+    environment = Environment("prod", fleets.TARGETS[:1])
+    return desk_over(gateway, fleet.FakeStore(), environments={"prod": environment})
+
+
+def test_previous_and_next_keep_the_question(big_desk: Desk) -> None:
+    """Filters and order go along; the file has all pages; refresh stays where it is."""
+    text = 'nodes prod state:all sort:name os:"web" page:2 refresh'
+    found = sentences(big_desk, text)
+    assert found["replace:previous"] == "nodes prod state:all sort:name os:web page:1"
+    assert found["replace:next"] == "nodes prod state:all sort:name os:web page:3"
+    assert found["replace:refresh"] == "nodes prod refresh state:all sort:name os:web page:2"
+    assert found["file:csv"] == "nodes prod state:all sort:name os:web"
+
+
+def test_the_ends_of_the_list(big_desk: Desk) -> None:
+    """No button leads outside; a page behind the last one is the last one."""
+    assert "replace:previous" not in sentences(big_desk, "nodes prod state:all")
+    last = asked(big_desk, "nodes prod state:all page:99999").card()
+    assert "Nodes 111-120 of 120" in str(last.blocks)
+    assert "replace:next" not in sentences(big_desk, "nodes prod state:all page:99999")
+
+
+def test_menus_that_cannot_hold_the_question_are_left_out(big_desk: Desk) -> None:
+    """An option of a menu carries 150 characters, a button 2,000: buttons stay."""
+    found = sentences(big_desk, f"nodes prod state:all owner:{'x' * 200}")
+    assert "replace:sort" not in found
+    assert "replace:refresh" in found
+
+
+def test_too_much_to_filter_by_is_refused(big_desk: Desk) -> None:
+    """Before anything is read: it could not be put on the buttons."""
+    with pytest.raises(UsageError, match="too much to filter by"):
+        asked(big_desk, f"nodes prod owner:{'x' * 250} group:{'y' * 250} name:z")
+
+
+def test_the_file_has_all_pages(big_desk: Desk) -> None:
+    """Also when asked from page 2."""
+    file = asked(big_desk, "nodes prod state:all page:2").attachment()
+    assert file.filename == "prod-nodes-2026-11-23T1405Z.csv"
+    rows = list(csv.DictReader(StringIO(file.content.decode(), newline="")))
+    assert len(rows) == 120
+    assert file.comment == "120 nodes of prod, read 2026-11-23 14∶05 UTC."
+
+
+def test_the_exit_code_tells_of_gaps(desk: Desk) -> None:
+    """3 with a gap, 0 without."""
+    assert asked(desk, "nodes prod").exit_code == 3
+    assert asked(desk, "nodes staging").exit_code == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bot.demo.slack.demo_workspace import ELENA, GUS, JONAS, MAYA, PATCHING
 from tests.slack import signed
-from tests.slack.conftest import World, until
+from tests.slack.conftest import MakeWorld, World, until
 
 
 def private_card(world: World, user: str = MAYA, word: str = "one") -> dict[str, Any]:
@@ -192,3 +193,61 @@ def test_sharing_with_an_expired_response_url_posts_as_a_member(world: World) ->
     posted = world.answer(JONAS, PATCHING, "echo: one-again")
     assert not posted["ephemeral"]
     assert f"<@{MAYA}>" in str(posted["blocks"])
+
+
+def controls(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every button and menu of a card, with what the page sends along for it."""
+    found = {}
+    for block in card["blocks"]:
+        for part in [*block.get("elements", ()), block.get("accessory") or {}]:
+            if "action_id" in part and "url" not in part:
+                chosen = {"selected_option": option} if (option := first_option(part)) else {}
+                found[part["action_id"]] = chosen
+    return found
+
+
+def first_option(part: dict[str, Any]) -> dict[str, Any] | None:
+    options = part.get("options") or [{}]
+    return options[0] or None
+
+
+@pytest.mark.parametrize(
+    "question", ["status", "status prod", "nodes prod", "node prod-web-02", "help"]
+)
+def test_every_button_of_the_real_cards_gets_an_answer(
+    make_world: MakeWorld, question: str, records: list[dict[str, Any]]
+) -> None:
+    world = make_world(package="commands")
+    maya = world.slack.person(MAYA)
+    done: set[str] = set()
+    while True:
+        world.clock.now += 60
+        card = asked(world, question, records)
+        left = {key: value for key, value in controls(card).items() if key not in done}
+        if not left:
+            break
+        action_id, chosen = left.popitem()
+        answered = count(records, "question.answered")
+        maya.click(card, action_id, **chosen)
+        until(partial(more_than, records, answered))
+        done.add(action_id)
+    assert done
+    assert count(records, "question.refused") == 0
+    assert world.slack.calls.refused() == []
+
+
+def asked(world: World, question: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The answer to `question`, as a new message."""
+    answered = count(records, "question.answered")
+    before = {message["ts"] for message in world.slack.person(MAYA).messages(PATCHING)}
+    world.ask(MAYA, PATCHING, question)
+    until(partial(more_than, records, answered))
+    return world.slack.person(MAYA).wait_for(PATCHING, lambda message: message["ts"] not in before)
+
+
+def more_than(records: list[dict[str, Any]], answered: int) -> bool:
+    return count(records, "question.answered") > answered
+
+
+def count(records: list[dict[str, Any]], event: str) -> int:
+    return sum(record["event"] == event for record in records)

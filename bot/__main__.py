@@ -64,9 +64,9 @@ def patch(
     as_json: bool,
     color: bool | None,
 ) -> None:
-    """Answer what /patch answers in Slack: patchbot patch "status prod".
+    """Answer here what /patch answers in Slack.
 
-    Works with AWS credentials alone. `patchbot patch help` lists the commands.
+    For example: patchbot patch "status prod". Works with AWS credentials alone. `patchbot patch help` lists the commands.
     """
     from bot import terminal
 
@@ -80,7 +80,7 @@ def patch(
 @_configuration
 @click.pass_obj
 def doctor(zone: str | None, path: Path | None, *, as_json: bool, color: bool | None) -> None:
-    """Check the configuration, Slack, AWS and who may do what; say what to do about each failure."""
+    """Check the setup and say what to do where it is wrong."""
     _answer("doctor", path, zone=zone, as_json=as_json, color=color)
 
 
@@ -112,7 +112,7 @@ def serve(path: Path | None) -> None:
 )
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 def demo(port: int, transport: str, *, browser: bool) -> None:
-    """Open a local Slack in the browser, with the bot and a simulated AWS. No accounts needed."""
+    """Try it: a local Slack, the bot and a simulated AWS."""
     try:
         from bot.demo.run import main as run_demo
     except ModuleNotFoundError as error:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 COMMANDS = "commands"
+FLAGS = frozenset({"refresh"})
+"""What commands take as a bare word, and no environment can be called."""
 HTTP_PORT = 3000
 
 
@@ -56,7 +58,7 @@ class App:
         commands = Registry(COMMANDS)
         self.services = Services(compliance, settings.policy(), Doctor(self._checks), commands)
         self.desk = Desk(self.services, clock=clock)
-        _refuse_names_of_commands(settings, commands)
+        _refuse_words_of_commands(settings, commands)
 
     @contextmanager
     def started(self, *, transport: str | None = None, port: int | None = None) -> Iterator[str]:
@@ -194,10 +196,10 @@ def create_app(
     return App(settings, gateway, store, clock=clock)
 
 
-def _refuse_names_of_commands(settings: Settings, commands: Registry) -> None:
+def _refuse_words_of_commands(settings: Settings, commands: Registry) -> None:
     for name in settings.environments:
-        if name in commands.names:
+        if name in commands.names or name in FLAGS:
             raise ConfigurationError(
-                f"{settings.path}: an environment cannot be called “{name}”, that is a command.",
+                f"{settings.path}: an environment cannot be called “{name}”, that is a word of a command.",
                 hint="Give it another name.",
             )

@@ -66,7 +66,8 @@ def patch(
 ) -> None:
     """Answer here what /patch answers in Slack.
 
-    For example: patchbot patch "status prod". Works with AWS credentials alone. `patchbot patch help` lists the commands.
+    For example: patchbot patch "status prod". Works with AWS credentials alone; `patchbot patch help` lists what can
+    be asked.
     """
     from bot import terminal
 

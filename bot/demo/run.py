@@ -43,6 +43,10 @@ FOREIGN = (
 )
 
 
+# A proxy of the real machine knows nothing of our loopback addresses.
+DIRECT = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+
 @dataclass(frozen=True, slots=True)
 class Demo:
     """A running demo."""
@@ -63,6 +67,7 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
     """Start everything, yield it, and stop it again. `transport` is "socket" or "http"."""
     workspace = replace(demo_workspace(), tips=TIPS)
     with (
+        _environment(DIRECT),
         tempfile.TemporaryDirectory(prefix="patchbot-demo-") as data,
         SimulatedAws() as aws,
         LocalSlack(MANIFEST, workspace=workspace, port=port, suggestions=SUGGESTIONS) as slack,

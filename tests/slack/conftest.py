@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pytest
 import structlog
 import yaml
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.chatops.context import Services
 from bot.chatops.desk import Desk
@@ -80,9 +81,35 @@ class MakeWorld(Protocol):
     def __call__(self, **options: Any) -> World: ...
 
 
+class Front:
+    """One server for all tests, for stopping one takes its time; `app` is what it serves at the moment."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+        self.address = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def front() -> Iterator[Front]:
+    switch = Front()
+    server = serve_http(switch, host="127.0.0.1", port=0)
+    switch.address = server.address
+    yield switch
+    server.stop()
+
+
 @contextmanager
 def world_of(
-    tmp_path: Path, *, package: str = SAMPLE, socket_mode: bool = False, **options: Any
+    tmp_path: Path,
+    front: Front,
+    *,
+    package: str = SAMPLE,
+    socket_mode: bool = False,
+    **options: Any,
 ) -> Iterator[World]:
     """A running world; `options` go to `create_slack_bot`."""
     path = tmp_path / "manifest.yml"
@@ -111,16 +138,15 @@ def world_of(
             app = create_web_app(
                 ready=bot.healthy, slack=bot.handle_http, signing_secrets=[slack.signing_secret]
             )
-            server = serve_http(app, host="127.0.0.1", port=0)
-            stack.callback(server.stop)
-            slack.connect_http(f"{server.address}{SLACK_PATH}")
+            front.app = app
+            slack.connect_http(f"{front.address}{SLACK_PATH}")
         yield World(slack, bot, clock)
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+def make_world(tmp_path: Path, front: Front) -> Iterator[MakeWorld]:
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(world_of(tmp_path, **options))
+        yield lambda **options: stack.enter_context(world_of(tmp_path, front, **options))
 
 
 @pytest.fixture

@@ -44,6 +44,19 @@ def test_stray_variables_of_the_sdk_change_nothing(
     assert world.answer(MAYA, PATCHING, "echo: hello")["ephemeral"]
 
 
+@pytest.mark.parametrize("socket_mode", [True, False])
+def test_a_slack_on_this_machine_is_not_asked_for_through_a_proxy(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, *, socket_mode: bool
+) -> None:
+    """The SDK heeds HTTP_PROXY but not NO_PROXY."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    world = make_world(socket_mode=socket_mode)
+    world.ask(MAYA, PATCHING, "echo hello")
+    assert world.answer(MAYA, PATCHING, "echo: hello")["ephemeral"]
+
+
 def test_without_app_token_there_is_no_socket_mode(make_world: MakeWorld) -> None:
     with pytest.raises(ConfigurationError, match="app token") as caught:
         make_world(app_token="").bot.start_socket_mode()

@@ -87,7 +87,9 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
         }
         with _environment(secrets):
             app = create_app(load_settings(CONFIGURATION))
-            with app.started(transport=transport) as address:
+            with app.started(
+                transport=transport, port=0 if transport == "http" else None
+            ) as address:
                 if address:
                     slack.connect_http(f"{address}/slack/events")
                 yield Demo(slack, aws, app, fleet)

@@ -18,6 +18,7 @@ from bot.chatops.context import Context
 from bot.chatops.lookup import Found, look_up, places
 from bot.chatops.markup import Text, code, in_utc, markup
 from bot.chatops.reply import Attachment, Card
+from bot.chatops.sizes import TABLE_ROWS
 from bot.chatops.spreadsheet import file_stamp, patches_csv
 from bot.core.explain import next_steps, why
 from bot.core.figures import gap_row, node_row
@@ -28,6 +29,7 @@ from bot.core.wording import ago, counted, listed
 from bot.services.compliance import PatchDetails
 
 CVES_SHOWN = 2
+MORE = 200  # characters of JSON for the line that says how much more there is
 VENDOR = "Severity is the vendor's (on Debian and Ubuntu the package priority), not the baseline's level."
 
 
@@ -224,9 +226,9 @@ def _patches(report: NodeReport, space: int) -> tuple[Block, ...]:
     if not report.patches:
         return ()
     columns = [Column(name, wrap=name in {"Patch", "CVEs"}) for name in PATCH_COLUMNS]
-    shown, left = table(
-        columns, [_patch_cells(patch) for patch in report.patches], budget=space - 300
-    )
+    rows = [_patch_cells(patch) for patch in report.patches[:TABLE_ROWS]]
+    shown, left = table(columns, rows, budget=space - MORE)
+    left += len(report.patches) - len(rows)
     if not left:
         return (shown,)
     more = counted(left, "more patch", "more patches")

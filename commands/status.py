@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from bot.chatops import cards
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName, OneOf
-from bot.chatops.blocks import Block, Cell, Column, Element, fields, section, table
+from bot.chatops.blocks import Block, Cell, Column, Element, fields, fit, room, section, table
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command, Show
 from bot.chatops.context import Context
@@ -43,6 +43,7 @@ WORST_SHOWN = 5
 ENVIRONMENTS_SHOWN = 40
 BAR = ("🟩", "🟥", "⬜")  # compliant, non-compliant, unknown, in the order of the words below it
 BAR_PIECES = 12
+MORE = 200  # characters of JSON for the line that says how much more there is
 LEVEL = (
     "“Critical-level” is the level CRITICAL set by the patch baseline, not the vendor's severity."
 )
@@ -133,19 +134,21 @@ def slack(report: Answer, context: Context) -> Card:
     if isinstance(report, FleetReport):
         return _fleet_card(report, context)
     level = [LEVEL] if report.nodes_with.critical_non_compliant else []
-    return Card(
-        f"{status_in_short(report)}. Read {in_utc(report.as_of)}.",
-        (
-            *cards.title(headline(report), context),
-            *cards.gaps(report.gaps, context.now),
-            *(_figures(report, context) if report.nodes.total else _nothing(report)),
-            *(_breakdown(report) if report.by else _worst(report, context)),
-            *cards.notices(report.notices),
-            small_print(cards.read_line(report.as_of), *level),
-            *cards.row_of(*_buttons(report, context)),
-            *cards.row_of(*_menus(report)),
-        ),
+    above = (
+        *cards.title(headline(report), context),
+        *cards.gaps(report.gaps, context.now),
+        *(_figures(report, context) if report.nodes.total else _nothing(report)),
     )
+    below = (
+        *cards.notices(report.notices),
+        small_print(cards.read_line(report.as_of), *level),
+        *cards.row_of(*_buttons(report, context)),
+        *cards.row_of(*_menus(report)),
+    )
+    space = room((*above, *below))
+    details = _breakdown(report, space) if report.by else _worst(report, context, space)
+    text = f"{status_in_short(report)}. Read {in_utc(report.as_of)}."
+    return Card(text, (*above, *details, *below))
 
 
 def _nothing(report: StatusReport) -> tuple[Block, ...]:
@@ -178,12 +181,13 @@ def _figures(report: StatusReport, context: Context) -> tuple[Block, ...]:
     )
 
 
-def _worst(report: StatusReport, context: Context) -> tuple[Block, ...]:
+def _worst(report: StatusReport, context: Context, space: int) -> tuple[Block, ...]:
     rows = report.worst_nodes[:WORST_SHOWN]
-    return cards.node_rows(rows, context.now, environment=report.environment)
+    shown = cards.node_rows(rows, context.now, environment=report.environment)
+    return fit(shown, budget=space, at_most=WORST_SHOWN).shown
 
 
-def _breakdown(report: StatusReport) -> tuple[Block, ...]:
+def _breakdown(report: StatusReport, space: int) -> tuple[Block, ...]:
     columns = (
         Column(f"By {BREAKDOWN_NAMES[report.by or '']}", wrap=True),
         Column("Compliant", align="right"),
@@ -191,8 +195,9 @@ def _breakdown(report: StatusReport) -> tuple[Block, ...]:
         Column("Unknown", align="right"),
         Column("Nodes", align="right"),
     )
-    shown, left = table(columns, [_group_row(group) for group in report.groups[:TABLE_ROWS]])
-    left += max(0, len(report.groups) - TABLE_ROWS)
+    rows = [_group_row(group) for group in report.groups[:TABLE_ROWS]]
+    shown, left = table(columns, rows, budget=space - MORE)
+    left += len(report.groups) - len(rows)
     if not left:
         return (shown,)
     return (shown, small_print(f"… and {counted(left, 'more row')}. The CSV file has them all."))

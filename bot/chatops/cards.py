@@ -26,13 +26,17 @@ REFRESH: Final = "refresh"
 GAPS_SHOWN: Final = 5
 CANDIDATES_SHOWN: Final = 10
 _SIGNS: Final = {NotAllowed: "⛔", UsageError: "❔", PatchbotError: "⚠️"}
-_GAP_TEXT: Final = 420
+_GAP_TEXT: Final = 400
+_NOTICE_TEXT: Final = 300
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 2, "\\": 2}
 
 
-def prose(words: str, limit: int = 600) -> Mrkdwn:
-    """A sentence, foreign names in it made inert; what stands between backticks is a code span, to be copied."""
-    parts = inert.plain(words, limit).split("`")
+def prose(words: str, limit: int = 400) -> Mrkdwn:
+    """A sentence, foreign names in it made inert; what stands between backticks is a code span, to be copied.
+
+    Takes at most `limit` characters of JSON, a few for the marks apart.
+    """
+    parts = brief(words, limit).split("`")
     if len(parts) % 2 == 0:
         parts[-2:] = ["ˋ".join(parts[-2:])]
     return Mrkdwn(
@@ -156,7 +160,7 @@ def notices(lines: Sequence[str]) -> tuple[Block, ...]:
     """Remarks that change no number, three at most and how many more there are."""
     if not lines:
         return ()
-    shown: list[Text] = [prose(line, _GAP_TEXT) for line in lines[:3]]
+    shown: list[Text] = [prose(line, _NOTICE_TEXT) for line in lines[:3]]
     if len(lines) > len(shown):
         shown.append(counted(len(lines) - len(shown), "more remark"))
     return (context(join("\n", shown)),)

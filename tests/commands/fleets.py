@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -78,8 +79,21 @@ patches: st.SearchStrategy[Patch] = st.builds(
 )
 
 
+@dataclass(frozen=True, repr=False)
+class Drawn:
+    """A drawn environment with its AWS. Its repr is short: the whole would drown what went wrong."""
+
+    environment: Environment
+    gateway: fleet.FakeGateway
+
+    def __repr__(self) -> str:
+        readings = self.gateway.readings.values()
+        nodes = [len(one.observations) for one in readings if isinstance(one, TargetReading)]
+        return f"<an environment of {nodes} nodes>"
+
+
 @st.composite
-def gateways(draw: st.DrawFn, most: int = 60) -> tuple[Environment, fleet.FakeGateway]:
+def gateways(draw: st.DrawFn, most: int = 30) -> Drawn:
     """An environment of three Regions, some of which cannot be read, with patches of its first node."""
     found = [draw(observations(number)) for number in range(draw(st.integers(0, most)))]
     readings: dict[tuple[str, str], TargetReading | AccessDenied] = {}
@@ -95,8 +109,8 @@ def gateways(draw: st.DrawFn, most: int = 60) -> tuple[Environment, fleet.FakeGa
                 target, fleet.ACCOUNT, fleet.NOW, there, gaps, notices
             )
     ids = [seen.node.instance_id for seen in found]
-    listed = {id_: tuple(draw(st.lists(patches, max_size=40))) for id_ in ids[:1]}
-    return Environment("prod", TARGETS), fleet.FakeGateway(readings, listed)
+    listed = {id_: tuple(draw(st.lists(patches, max_size=25))) for id_ in ids[:1]}
+    return Drawn(Environment("prod", TARGETS), fleet.FakeGateway(readings, listed))
 
 
 def big(size: int, seed: int, name: Callable[[random.Random, int], str]) -> fleet.FakeGateway:

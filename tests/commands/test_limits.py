@@ -36,7 +36,6 @@ QUESTIONS = (
     "nodes prod state:unknown",
     "node mi-00000000000000000",
 )
-Fleet = tuple[Environment, fleet.FakeGateway]
 
 
 def asked(desk: Desk, text: str) -> tuple[Card, Answer | None]:
@@ -91,10 +90,9 @@ def faults(card: Card) -> list[str]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(fleets.gateways())
-def test_every_card_of_every_fleet_can_be_sent_and_is_inert(drawn: Fleet) -> None:
+def test_every_card_of_every_fleet_can_be_sent_and_is_inert(drawn: fleets.Drawn) -> None:
     """Also with gaps, remarks and patches under hostile names; and a terminal can show it all."""
-    environment, gateway = drawn
-    desk = desk_over(gateway, fleet.FakeStore(), environments={"prod": environment})
+    desk = desk_over(drawn.gateway, fleet.FakeStore(), environments={"prod": drawn.environment})
     for text in QUESTIONS:
         card, answer = asked(desk, text)
         assert faults(card) == []
@@ -105,10 +103,9 @@ def test_every_card_of_every_fleet_can_be_sent_and_is_inert(drawn: Fleet) -> Non
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(fleets.gateways())
-def test_every_figure_leads_to_exactly_its_nodes(drawn: Fleet) -> None:
+def test_every_figure_leads_to_exactly_its_nodes(drawn: fleets.Drawn) -> None:
     """The list behind a count has that many nodes: buckets, what wants a look, and every row of a breakdown."""
-    environment, gateway = drawn
-    desk = desk_over(gateway, fleet.FakeStore(), environments={"prod": environment})
+    desk = desk_over(drawn.gateway, fleet.FakeStore(), environments={"prod": drawn.environment})
 
     def listed(state: str, **more: str) -> int:
         options = {"state": state, **more}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from bot.aws.calls import Call, Round, Steps
+from bot.aws.rows import text
 from bot.core.environments import Account
 from bot.core.errors import AwsError
 
@@ -52,7 +53,7 @@ class HybridTags:
     def _ask(self, around: Round, instance_id: str) -> Steps[dict[str, str]]:
         arguments = {"ResourceType": "ManagedInstance", "ResourceId": instance_id}
         answer = yield Call("ssm", "ListTagsForResource", arguments, aside=True)
-        tags = {tag.get("Key") or "": tag.get("Value") or "" for tag in answer.get("TagList") or []}
+        tags = {text(tag.get("Key")): text(tag.get("Value")) for tag in answer.get("TagList") or []}
         with self._lock:
             key = (around.target.account, around.target.region, instance_id)
             self._kept[key] = (self._monotonic(), tags)

@@ -12,6 +12,12 @@ Row = Mapping[str, Any]
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+def text(value: object) -> str:
+    """A text of AWS that can be stored and printed: JSON may carry half a surrogate pair, UTF-8 cannot."""
+    told = str(value or "")
+    return told if told.isascii() else told.encode(errors="replace").decode()
+
+
 def last_ping(row: Row) -> datetime:
     """When the node was last heard of; long ago when AWS does not say."""
     return row.get("LastPingDateTime") or NEVER
@@ -37,23 +43,23 @@ def node(row: Row, *, account: str, region: str, name: str, owner: str) -> Manag
 
     `name` is used where the row has none; a hybrid node without either goes by its computer name.
     """
-    instance_id = row.get("InstanceId") or ""
+    instance_id = text(row.get("InstanceId"))
     return ManagedNode(
         instance_id=instance_id,
         account=account,
         region=region,
         name=row.get("Name")
         or name
-        or (row.get("ComputerName") or "" if hybrid(instance_id) else ""),
-        platform_type=row.get("PlatformType") or "",
-        platform_name=row.get("PlatformName") or "",
-        platform_version=row.get("PlatformVersion") or "",
-        ping_status=row.get("PingStatus") or "",
+        or (text(row.get("ComputerName")) if hybrid(instance_id) else ""),
+        platform_type=text(row.get("PlatformType")),
+        platform_name=text(row.get("PlatformName")),
+        platform_version=text(row.get("PlatformVersion")),
+        ping_status=text(row.get("PingStatus")),
         last_ping=row.get("LastPingDateTime"),
-        agent_version=row.get("AgentVersion") or "",
+        agent_version=text(row.get("AgentVersion")),
         instance_state=_state(row),
-        resource_type=row.get("ResourceType") or "",
-        ip_address=row.get("IPAddress") or "",
+        resource_type=text(row.get("ResourceType")),
+        ip_address=text(row.get("IPAddress")),
         owner=owner,
     )
 
@@ -62,13 +68,13 @@ def state(row: Row) -> PatchState:
     """A row of DescribeInstancePatchStates."""
     return PatchState(
         instance_id=row["InstanceId"],
-        patch_group=row.get("PatchGroup") or "",
-        baseline_id=row.get("BaselineId") or "",
-        snapshot_id=row.get("SnapshotId") or "",
-        operation=row.get("Operation") or "",
+        patch_group=text(row.get("PatchGroup")),
+        baseline_id=text(row.get("BaselineId")),
+        snapshot_id=text(row.get("SnapshotId")),
+        operation=text(row.get("Operation")),
         operation_start_time=row.get("OperationStartTime"),
         operation_end_time=row.get("OperationEndTime"),
-        reboot_option=row.get("RebootOption") or "",
+        reboot_option=text(row.get("RebootOption")),
         last_no_reboot_install=row.get("LastNoRebootInstallOperationTime"),
         installed=row.get("InstalledCount") or 0,
         installed_other=row.get("InstalledOtherCount") or 0,
@@ -86,13 +92,13 @@ def state(row: Row) -> PatchState:
 
 def patch(row: Row) -> Patch:
     """A row of DescribeInstancePatches. CVEIds is one text, its ids joined by commas."""
-    cves = str(row.get("CVEIds") or "").split(",")
+    cves = str(text(row.get("CVEIds"))).split(",")
     return Patch(
-        title=row.get("Title") or "",
-        kb_id=row.get("KBId") or "",
-        classification=row.get("Classification") or "",
-        severity=row.get("Severity") or "",
-        state=patch_state(row.get("State") or ""),
+        title=text(row.get("Title")),
+        kb_id=text(row.get("KBId")),
+        classification=text(row.get("Classification")),
+        severity=text(row.get("Severity")),
+        state=patch_state(text(row.get("State"))),
         installed_time=row.get("InstalledTime"),
         cve_ids=tuple(dict.fromkeys(cve.strip() for cve in cves if cve.strip())),
     )
@@ -106,10 +112,10 @@ def baseline(row: Row, *, default: bool) -> Baseline:
         levels.append(row.get("ApprovedPatchesComplianceLevel") or "UNSPECIFIED")
     days = [rule["ApproveAfterDays"] for rule in rules if rule.get("ApproveAfterDays") is not None]
     return Baseline(
-        baseline_id=row.get("BaselineId") or "",
-        name=row.get("Name") or "",
-        operating_system=row.get("OperatingSystem") or "",
-        description=row.get("Description") or "",
+        baseline_id=text(row.get("BaselineId")),
+        name=text(row.get("Name")),
+        operating_system=text(row.get("OperatingSystem")),
+        description=text(row.get("Description")),
         default=default,
         compliance_levels=tuple(dict.fromkeys(levels)),
         approve_after_days=tuple(days),
@@ -119,4 +125,4 @@ def baseline(row: Row, *, default: bool) -> Baseline:
 
 
 def _state(row: Row) -> str:
-    return str(row.get("InstanceState") or "").lower()
+    return str(text(row.get("InstanceState"))).lower()

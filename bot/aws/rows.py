@@ -48,7 +48,7 @@ def node(row: Row, *, account: str, region: str, name: str, owner: str) -> Manag
         instance_id=instance_id,
         account=account,
         region=region,
-        name=row.get("Name")
+        name=text(row.get("Name"))
         or name
         or (text(row.get("ComputerName")) if hybrid(instance_id) else ""),
         platform_type=text(row.get("PlatformType")),

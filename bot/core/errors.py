@@ -7,6 +7,7 @@
     ├── NotFound              no such environment, node, …
     ├── Ambiguous             several things bear that name; carries the candidates
     ├── StorageError          a database file cannot be read or written
+    │   └── Conflict          somebody else was first: the stored state is no longer what the change started from
     ├── AwsError              AWS answered no, or did not answer: exit code 4 when nothing at all was read
     │   ├── AccessDenied      a missing right; names the operation
     │   ├── Throttled         the time limit passed while AWS kept refusing the pace
@@ -78,6 +79,10 @@ class Ambiguous(UsageError):
 
 class StorageError(PatchbotError):
     """A database file cannot be read or written: permissions, disk, damage."""
+
+
+class Conflict(StorageError):
+    """Somebody else was first: the stored state is no longer the one the change started from."""
 
 
 class AwsError(PatchbotError):

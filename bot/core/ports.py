@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from bot.core.commands import Invocation, Order, SentCommand
 from bot.core.environments import Environment, Target
-from bot.core.nodes import Baseline, NodeKey, Patch
+from bot.core.nodes import Baseline, ManagedNode, NodeKey, Patch
+from bot.core.plans import Document
 from bot.core.readings import Reading, TargetReading
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -41,6 +43,45 @@ class ComplianceGateway(Protocol):
 
     def baseline(self, baseline_id: str, target: Target) -> Baseline:
         """The baseline of that id or ARN. Raises AwsError."""
+        ...
+
+
+class CommandGateway(Protocol):
+    """Runs commands on nodes. The only port that changes anything in AWS; the worker alone sends and cancels."""
+
+    def document(self, target: Target, name: str) -> Document:
+        """The document's default version and its hash (DescribeDocument). Raises AwsError."""
+        ...
+
+    def send(self, target: Target, order: Order) -> str:
+        """Send once, with the role for installs, and return the command id. Never retries.
+
+        Raises NotSent when surely nothing runs, OutcomeUnknown when AWS may have it.
+        """
+        ...
+
+    def find(self, target: Target, *, since: datetime) -> tuple[SentCommand, ...]:
+        """The commands requested after `since`, all pages. Raises AwsError."""
+        ...
+
+    def invocations(self, target: Target, command_id: str) -> tuple[Invocation, ...]:
+        """What each node has made of it so far; empty shortly after the send. Raises AwsError."""
+        ...
+
+    def cancel(self, target: Target, command_id: str) -> None:
+        """Ask AWS to stop it; nodes already at work finish. May be repeated. Raises AwsError."""
+        ...
+
+    def at_work(self, target: Target) -> Mapping[str, str]:
+        """Instance id → command id of patch operations that are under way, whoever sent them. Raises AwsError."""
+        ...
+
+    def nodes_now(self, target: Target, instance_ids: Sequence[str]) -> tuple[ManagedNode, ...]:
+        """Those of the nodes that exist, with their connection as of now. Raises AwsError."""
+        ...
+
+    def next_window(self, target: Target) -> tuple[str, datetime] | None:
+        """Name and start of the next maintenance window there, None when there is none. Raises AwsError."""
         ...
 
 

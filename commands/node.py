@@ -161,7 +161,7 @@ def _facts(report: NodeReport, context: Context) -> tuple[tuple[str, str], ...]:
         ("Owner", node.owner or "none"),
         ("Patch group", node.patch_group or "none"),
         ("Baseline", f"{named}{node.baseline_id}".strip()),
-        ("Account and Region", f"{node.account}/{node.region}".strip("/")),
+        ("Where", f"{node.account}/{node.region}".strip("/")),
         ("Address", report.ip_address),
         ("SSM Agent", report.agent_version),
         ("Ping", ping),
@@ -219,20 +219,27 @@ def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
     return tuple(elements)
 
 
-PATCH_COLUMNS = ("Patch", "Severity", "Class", "State", "CVEs")
+PATCH_COLUMNS = ("Severity", "Patch", "State", "Class", "CVEs")
 
 
 def _patches(report: NodeReport, space: int) -> tuple[Block, ...]:
     if not report.patches:
         return ()
-    columns = [Column(name, wrap=name in {"Patch", "CVEs"}) for name in PATCH_COLUMNS]
-    rows = [_patch_cells(patch) for patch in report.patches[:TABLE_ROWS]]
+    names, cells = _patch_table(report)
+    columns = [Column(name, wrap=name in {"Patch", "CVEs"}) for name in names]
+    rows = cells[:TABLE_ROWS]
     shown, left = table(columns, rows, budget=space - MORE)
     left += len(report.patches) - len(rows)
     if not left:
         return (shown,)
     more = counted(left, "more patch", "more patches")
     return (shown, small_print(f"… and {more}. The CSV file has them all."))
+
+
+def _patch_table(report: NodeReport) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
+    """Titles and rows; the last column only where AWS knows a CVE id (never on Windows, Debian and Ubuntu)."""
+    width = len(PATCH_COLUMNS) - (not any(patch.cve_ids for patch in report.patches))
+    return PATCH_COLUMNS[:width], [_patch_cells(patch)[:width] for patch in report.patches]
 
 
 def _patch_cells(patch: PatchRow) -> tuple[Cell, ...]:
@@ -242,10 +249,10 @@ def _patch_cells(patch: PatchRow) -> tuple[Cell, ...]:
     cves = ", ".join(patch.cve_ids[:CVES_SHOWN])
     more = len(patch.cve_ids) - CVES_SHOWN
     return (
-        cards.brief(title, 110),
         cards.brief(patch.severity or "none given", 20),
-        cards.brief(patch.classification or "none given", 24),
+        cards.brief(title, 110),
         cards.brief(patch.state, 24),
+        cards.brief(patch.classification or "none given", 24),
         cards.brief(f"{cves} and {more} more" if more > 0 else cves, 60),
     )
 
@@ -280,9 +287,10 @@ def terminal(report: NodeReport, context: Context) -> RenderableType:
 
 
 def _patches_in_terminal(report: NodeReport) -> RenderableType:
-    shown = console.columns(*PATCH_COLUMNS)
-    for patch in report.patches:
-        shown.add_row(*(console.cell(value) for value in _patch_cells(patch)))
+    names, rows = _patch_table(report)
+    shown = console.columns(*names)
+    for row in rows:
+        shown.add_row(*(console.cell(value) for value in row))
     return console.stack(
         console.section(counted(len(report.patches), "patch", "patches"), shown),
         console.text(VENDOR, "dim"),

@@ -25,7 +25,7 @@ from bot.core.wording import counted
 REFRESH: Final = "refresh"
 GAPS_SHOWN: Final = 5
 CANDIDATES_SHOWN: Final = 10
-_SIGNS: Final = {NotAllowed: "⛔", UsageError: "❔", PatchbotError: "⚠️"}
+_SIGNS: Final = {NotAllowed: "⛔", UsageError: "❓", PatchbotError: "⚠️"}
 _GAP_TEXT: Final = 400
 _NOTICE_TEXT: Final = 300
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 2, "\\": 2}
@@ -189,7 +189,7 @@ def node_rows(
     for row in rows:
         extra = (
             (
-                row.platform,
+                brief(row.platform.removeprefix("Microsoft "), 36),
                 row.owner or "no owner",
                 row.account if len(accounts) > 1 else "",
                 row.region if len(regions) > 1 else "",

@@ -182,7 +182,7 @@ def test_a_row_opens_exactly_its_node() -> None:
     ("error", "sign"),
     [
         (NotAllowed("You may not."), "⛔"),
-        (UsageError("What?"), "❔"),
+        (UsageError("What?"), "❓"),
         (AwsError("AWS said no."), "⚠️"),
         (None, "⚠️"),
     ],

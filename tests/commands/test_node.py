@@ -164,3 +164,13 @@ def test_patches_that_cannot_be_listed_are_said_to_be_missing(desk: Desk) -> Non
     assert answer.exit_code == 3
     assert answer.report.baseline is not None
     assert answer.report.baseline.name == ""
+
+
+def test_no_column_for_cves_where_aws_knows_none() -> None:
+    """Windows, Debian and Ubuntu: an empty column would look like no vulnerability."""
+    gateway = fleet.gateway()
+    gateway.patch_lists = {WEB: (replace(fleet.PATCHES[2], kb_id="KB500"),)}
+    card = asked(desk_over(gateway, fleet.store()), f"node {WEB}").card()
+    (table,) = (block for block in card.blocks if block["type"] == "table")
+    assert [cell["text"] for cell in table["rows"][0]] == ["Severity", "Patch", "State", "Class"]
+    assert table["rows"][1][1]["text"].endswith("(KB500)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -19,10 +18,9 @@ from bot.chatops.markup import in_utc, join, markup
 from bot.chatops.reply import Attachment, Card
 from bot.chatops.sizes import TABLE_ROWS
 from bot.chatops.spreadsheet import counts_csv, file_stamp
-from bot.core.errors import AwsError, UsageError
-from bot.core.figures import BREAKDOWNS, status_report
+from bot.core.errors import UsageError
+from bot.core.figures import BREAKDOWNS
 from bot.core.judgement import Status
-from bot.core.readings import Gap, Reading, failed
 from bot.core.reports import FleetReport, GapRow, Group, StatusReport
 from bot.core.selection import EVERY_STATE
 from bot.core.summaries import (
@@ -35,10 +33,10 @@ from bot.core.summaries import (
     status_in_short,
 )
 from bot.core.wording import ago, counted
+from bot.services.statuses import fleet_status, status_of
 
 Answer: TypeAlias = StatusReport | FleetReport
 
-ENVIRONMENTS_AT_ONCE = 8
 WORST_SHOWN = 5
 ENVIRONMENTS_SHOWN = 40
 BAR = ("🟩", "🟥", "⬜")  # compliant, non-compliant, unknown, in the order of the words below it
@@ -76,48 +74,23 @@ def run(arguments: StatusArguments, context: Context) -> Answer:
 
     Raises UsageError for a breakdown of all environments, and AwsError when nothing at all could be read.
     """
-    names = context.services.compliance.environments
+    compliance = context.services.compliance
+    names, again = compliance.environments, arguments.refresh
     if arguments.environment is not None or len(names) == 1:
-        return _report(arguments.environment or names[0], arguments, context)
+        return status_of(
+            compliance,
+            arguments.environment or names[0],
+            now=context.now,
+            by=arguments.by,
+            refresh=again,
+            progress=context.progress,
+        )
     if arguments.by is not None:
         raise UsageError(
             "A breakdown needs an environment.",
             hint=f"For example: `/patch status {names[0]} by:{arguments.by}`",
         )
-    with ThreadPoolExecutor(min(ENVIRONMENTS_AT_ONCE, len(names))) as pool:
-        tried = list(pool.map(lambda name: _tried(name, arguments, context), names))
-    reports = tuple(report for report, _ in tried)
-    errors = [error for _, error in tried if error is not None]
-    if len(errors) == len(tried):
-        raise errors[0]
-    return FleetReport(as_of=min(report.as_of for report in reports), environments=reports)
-
-
-def _report(name: str, arguments: StatusArguments, context: Context) -> StatusReport:
-    compliance = context.services.compliance
-    reading = compliance.read(name, refresh=arguments.refresh, progress=context.progress)
-    stale_after = compliance.environment(name).stale_after
-    return status_report(reading, context.now, stale_after, by=arguments.by)
-
-
-def _tried(
-    name: str, arguments: StatusArguments, context: Context
-) -> tuple[StatusReport, AwsError | None]:
-    """The report; of an environment of which nothing could be read, one in which every target is a gap."""
-    try:
-        return _report(name, arguments, context), None
-    except AwsError as error:
-        environment = context.services.compliance.environment(name)
-        targets = tuple(
-            failed(
-                target,
-                None,
-                Gap(target.account.id, target.region, error.message, hint=error.hint),
-            )
-            for target in environment.targets
-        )
-        reading = Reading(name, context.now, targets)
-        return status_report(reading, context.now, environment.stale_after), error
+    return fleet_status(compliance, now=context.now, refresh=again, progress=context.progress)
 
 
 def exit_code(report: Answer) -> int:

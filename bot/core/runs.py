@@ -16,7 +16,7 @@ from bot.core.plans import Batch
 
 
 class RunState(StrEnum):
-    """Where a run stands. The last six are ends."""
+    """Where a run stands. The last seven are ends."""
 
     WAITING = "waiting"  # approved; its start time, a freeze or the environment's lock holds it
     RUNNING = "running"
@@ -29,6 +29,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     ABANDONED = "abandoned"  # nothing was sent: the approval no longer stood, or its time passed
     LOST_TRACK = "lost_track"  # its time limit passed with nodes unaccounted for
+    REHEARSED = "rehearsed"  # everything was recorded, nothing was sent
 
 
 RUN_ENDS = frozenset(
@@ -39,6 +40,7 @@ RUN_ENDS = frozenset(
         RunState.CANCELLED,
         RunState.ABANDONED,
         RunState.LOST_TRACK,
+        RunState.REHEARSED,
     }
 )
 
@@ -63,6 +65,8 @@ class Run:
     wave: int = 1
     why: str = ""
     cancelled_by: str = ""
+    cleared: int = 0
+    stopped: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -97,23 +101,41 @@ DISPATCH_MOVES: Mapping[DispatchState, frozenset[DispatchState]] = {
 """Allowed moves. There is no way back to PLANNED and none from UNKNOWN or REFUSED to SENDING: nothing is sent twice."""
 
 
+class Purpose(StrEnum):
+    """What a send is for."""
+
+    RUN = "run"
+    VERIFY = "verify"
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """One send of a run: a scan or install of a batch. `mark` is what it carries in SendCommand's Comment.
 
-    `purpose` is "run" for the plan's own sends and "verify" for the scans after it.
+    `purpose` is "run" for the plan's own sends and "verify" for the scans after it. `sent_ids` are those of the batch
+    that were really sent; the others were gone. `sending_at` is the time of the intent.
     """
 
     run: str
     batch: Batch
-    purpose: str
+    purpose: Purpose
     state: DispatchState
     mark: str
     snapshot_id: str
     command_id: str = ""
     sent_ids: tuple[str, ...] = ()
     sending_at: datetime | None = None
+    done_at: datetime | None = None
     reason: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Its name in the audit log."""
+        return f"dispatch/{self.run}/{self.purpose}-{self.batch.number}"
+
+    @property
+    def is_open(self) -> bool:
+        return bool(DISPATCH_MOVES[self.state])
 
 
 class NodeOutcome(StrEnum):

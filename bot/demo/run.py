@@ -33,18 +33,17 @@ from bot.demo.slack.server import LocalSlack
 CONFIGURATION = Path(__file__).parent / "patchbot.toml"
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 
-# A profile, a token or a metadata service of the real machine must never reach the demo.
-FOREIGN = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
-
+# No profile, endpoint, token or file of the real machine reaches the demo.
+FOREIGN = ("AWS_", "SLACK_", "PATCHBOT_")
 
 # A proxy of the real machine knows nothing of our loopback addresses.
 DIRECT = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+NO_FILES = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
     """Start everything, yield it, and stop it again. `transport` is "socket" or "http"."""
     workspace = replace(demo_workspace(), tips=TIPS)
     with (
-        _environment(DIRECT),
+        _environment({**DIRECT, **NO_FILES}),
         tempfile.TemporaryDirectory(prefix="patchbot-demo-") as data,
         SimulatedAws() as aws,
         LocalSlack(MANIFEST, workspace=workspace, port=port, suggestions=SUGGESTIONS) as slack,
@@ -80,9 +79,8 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
             "SLACK_SIGNING_SECRET": slack.signing_secret,
             "PATCHBOT_SLACK_API_URL": slack.api_url,
             "PATCHBOT_DATA_DIR": data,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **DIRECT,
+            **NO_FILES,
             **aws.credentials_environment(),
         }
         with _environment(secrets):
@@ -148,8 +146,8 @@ def _has_browser() -> bool:
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
-    for name in FOREIGN:
-        os.environ.pop(name, None)
+    for name in [name for name in before if name.startswith(FOREIGN)]:
+        del os.environ[name]
     os.environ.update(values)
     try:
         yield

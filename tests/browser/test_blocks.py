@@ -155,6 +155,7 @@ MEANINGLESS = [
     (":no_such_emoji: 10:20:30", ":no_such_emoji: 10:20:30"),
     ("```never closed", "```never closed"),
     ("<!date^nan^{date}|yesterday>", "yesterday"),
+    ("<!date^99999999999999999^{date}|far away>", "far away"),
     ("<!date^1^{constructor}|then>", "then"),
 ]
 

@@ -13,6 +13,9 @@ from bot.demo.aws.wire import Answer
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+SERVICES = frozenset({"ssm", "ec2", "sts"})
+"""What patchbot asks; moto has far more doors, and nobody needs them here."""
+
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
 
 
@@ -33,9 +36,8 @@ class Gate:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer one request. Raises ConnectionCutError when it shall get no answer at all."""
-        call = wire.read_call(environ)
-        if call is None:
-            # Also keeps a web page in somebody's browser away from moto's reset and data doors.
+        call = wire.read_call(environ) if _is_for_us(environ) else None
+        if call is None or call.service not in SERVICES:
             answer = Answer(403, b'{"__type": "MissingAuthenticationTokenException"}')
         else:
             self._log.record(call)
@@ -67,6 +69,16 @@ class Gate:
                 close()
         status, headers = head
         return Answer(status, content, tuple(pair for pair in headers if _is_aws_header(*pair)))
+
+
+def _is_for_us(environ: dict[str, Any]) -> bool:
+    """No web page in a browser, not even one whose name was bound to this address, and not moto's own doors."""
+    hosts = {f"{name}:{environ['SERVER_PORT']}" for name in ("127.0.0.1", "localhost")}
+    return (
+        environ.get("HTTP_HOST") in hosts
+        and "HTTP_ORIGIN" not in environ
+        and not environ.get("PATH_INFO", "").startswith("/moto-api")
+    )
 
 
 def _is_aws_header(name: str, _: str) -> bool:

@@ -45,7 +45,8 @@ export function broadcastMention(range) {
 
 /** A moment written with Slack's tokens; the fallback when it cannot be written. */
 export function dateNode(seconds, pattern, url, fallback) {
-  const text = Number.isFinite(seconds) ? formatTokens(seconds, pattern) : null;
+  const isMoment = !Number.isNaN(new Date(seconds * 1000).getTime());
+  const text = isMoment ? formatTokens(seconds, pattern) : null;
   if (text === null) return el("span", {}, fallback || "");
   const time = el("time", { datetime: new Date(seconds * 1000).toISOString(), title: fullMoment(seconds) }, text);
   if (!url || !safeUrl(url)) return time;

@@ -176,7 +176,7 @@ def _write(handler: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Aw
     async def endpoint(request: Request) -> Response:
         try:
             body = json.loads(await request.body())
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             return JSONResponse(SlackError("invalid_json").body(), status_code=400)

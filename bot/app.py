@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -26,11 +27,23 @@ if TYPE_CHECKING:
     class Gateway(ComplianceGateway, RightsGateway, Protocol):
         """What patchbot asks of AWS."""
 
+        def close(self) -> None:
+            """Give up what is under way: whoever waits for it is told."""
+            ...
+
 
 COMMANDS = "commands"
 FLAGS = frozenset({"refresh"})
 """What commands take as a bare word, and no environment can be called."""
 HTTP_PORT = 3000
+STOP_SECONDS = 7.0  # Docker kills after ten
+SEEN_BY = (
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ROLE_ARN",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SSM",
+)
 
 
 def utc_now() -> datetime:
@@ -80,7 +93,9 @@ class App:
             )
         with ExitStack() as stack:
             bot = self._bot = self._slack_bot(secrets)
-            stack.callback(bot.stop)
+            # In this order at the end: finish what can be finished, then give up the readings that hang.
+            stack.callback(self._gateway.close)
+            stack.callback(bot.stop, STOP_SECONDS)
             address = ""
             if transport == "http" or port is not None:
                 from bot.web.app import create_web_app
@@ -192,7 +207,8 @@ def create_app(
     if store is None:
         from bot.store.cache import ReadingCache
 
-        store = ReadingCache(settings.data_dir / "cache.db")
+        seen_by = "|".join(os.environ.get(name, "") for name in SEEN_BY)
+        store = ReadingCache(settings.data_dir / "cache.db", seen_by=seen_by)
     return App(settings, gateway, store, clock=clock)
 
 

@@ -19,7 +19,7 @@ from bot.aws.identities import Identities
 from bot.aws.membership import Members, Tags
 from bot.aws.states import CHUNK, patch_states
 from bot.core.environments import Environment
-from bot.core.errors import AwsError, Unreachable
+from bot.core.errors import AccessDenied, AwsError
 from bot.core.judgement import causes
 from bot.core.nodes import ManagedNode, Observation, PatchState
 from bot.core.ports import Progress
@@ -259,7 +259,7 @@ class TargetReader:
             reason=reason or error.message,
             nodes=nodes,
             hint=error.hint,
-            unreachable=isinstance(error, Unreachable),
+            passing=not isinstance(error, AccessDenied),
         )
 
 

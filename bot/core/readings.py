@@ -14,7 +14,8 @@ class Gap:
     """A part of the fleet that could not be read: its nodes count as unknown.
 
     `nodes` is how many nodes that concerns as far as anybody knows; `last_read_at` is when they were last read
-    (None: never, so nobody knows how many there are). `unreachable` tells a missing connection from a refusal.
+    (None: never, so nobody knows how many there are). `passing` is True for what may be over at any moment (a throttle,
+    a time-out), False for a refusal, which lasts until somebody acts.
     """
 
     account: str
@@ -23,7 +24,7 @@ class Gap:
     nodes: int = 0
     last_read_at: datetime | None = None
     hint: str = ""
-    unreachable: bool = False
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,42 @@ class Reading:
         return tuple(dict.fromkeys(notice for target in self.targets for notice in target.notices))
 
 
+def known_since(last: TargetReading) -> datetime | None:
+    """How old the oldest part of what is known of a target is; None when nothing is."""
+    times = [last.read_at, *(gap.last_read_at for gap in last.gaps)]
+    return min((time for time in times if time is not None), default=None)
+
+
+def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
+    """A reading whose unread nodes have the patch state of the last reading; they stay unknown.
+
+    What was known of them is old, not gone: the gap says how old.
+    """
+    if last is None or not now.gaps:
+        return now
+    before = {seen.node.key: seen for seen in last.observations}
+    observations = tuple(
+        replace(
+            seen,
+            state=before[seen.node.key].state,
+            counts_available_security_updates=before[
+                seen.node.key
+            ].counts_available_security_updates,
+        )
+        if seen.unread and seen.state is None and seen.node.key in before
+        else seen
+        for seen in now.observations
+    )
+    since = known_since(last)
+    gaps = tuple(gap if gap.last_read_at else replace(gap, last_read_at=since) for gap in now.gaps)
+    return replace(now, observations=observations, gaps=gaps)
+
+
 def failed(target: Target, last: TargetReading | None, gap: Gap) -> TargetReading:
     """A target that could not be read now: its nodes by the last reading, every one of them unreadable."""
     if last is None:
         return TargetReading(target, gap.account, None, gaps=(gap,))
     known = tuple(replace(seen, unread=gap.reason) for seen in last.observations)
     counted = sum(not (seen.node.stopped or seen.node.terminated) for seen in known)
-    told = replace(gap, account=last.account, nodes=counted, last_read_at=last.read_at)
+    told = replace(gap, account=last.account, nodes=counted, last_read_at=known_since(last))
     return TargetReading(target, last.account, last.read_at, known, (told,), last.notices)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.environments import Environment, Target
-from bot.core.errors import AwsError, NotFound, PatchbotError, Unreachable
+from bot.core.errors import AccessDenied, AwsError, NotFound, PatchbotError, Unreachable
 from bot.core.figures import Judged, judge_all
 from bot.core.nodes import Baseline, NodeKey, Patch
 from bot.core.ports import Clock, ComplianceGateway, Progress, ReadingStore
-from bot.core.readings import Gap, Reading, TargetReading, failed
+from bot.core.readings import Gap, Reading, TargetReading, completed, failed
 
 TARGETS_AT_ONCE = 16
-RETRY_UNREACHABLE = timedelta(minutes=1)
+RETRY_PASSING = timedelta(minutes=1)
 
 _log = logging.getLogger(__name__)
 
@@ -176,9 +176,9 @@ class Compliance:
         return (exact or targets)[0]
 
     def _is_fresh(self, known: Reading) -> bool:
-        # A connection that failed may be back at any moment; a refusal lasts until somebody acts.
-        broken = any(gap.unreachable for gap in known.gaps)
-        limit = min(self._time_to_live, RETRY_UNREACHABLE) if broken else self._time_to_live
+        # A throttle or a lost connection may be over at any moment; a refusal lasts until somebody acts.
+        passing = any(gap.passing for gap in known.gaps)
+        limit = min(self._time_to_live, RETRY_PASSING) if passing else self._time_to_live
         return timedelta(0) <= self._clock() - known.as_of < limit
 
     def _load(self, environment: Environment) -> Reading | None:
@@ -197,7 +197,8 @@ class Compliance:
 
         def one(target: Target) -> TargetReading:
             try:
-                return self._gateway.read_target(environment, target, progress=progress)
+                now = self._gateway.read_target(environment, target, progress=progress)
+                return completed(now, last.get(target))
             except AwsError as error:
                 errors.append(error)
                 return failed(target, last.get(target), _gap(target, error))
@@ -221,5 +222,5 @@ def _gap(target: Target, error: AwsError) -> Gap:
         target.region,
         error.message,
         hint=error.hint,
-        unreachable=isinstance(error, Unreachable),
+        passing=not isinstance(error, AccessDenied),
     )

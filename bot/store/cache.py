@@ -39,19 +39,26 @@ class ReadingCache:
 
     Every call opens the file anew (a third of a millisecond), so that it can be used from any number of threads and
     processes and there is nothing to close. All methods raise StorageError where the file cannot be used.
+    `seen_by` names the credentials and the endpoint that read: what others have seen is never an answer for them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, seen_by: str = "") -> None:
         self._path = path
+        self._seen_by = seen_by
         self._repair = threading.Lock()
 
     def load(self, environment: Environment) -> Reading | None:
         """The last reading, with `source` "cache"; None when there is none or the configuration changed since."""
-        return self._use(lambda connection: _load(connection, environment))
+        return self._use(
+            lambda connection: _load(
+                connection, environment, fingerprint(environment, self._seen_by)
+            )
+        )
 
     def save(self, environment: Environment, reading: Reading) -> None:
         """Replace the last reading by this one, whole or not at all. Until then the old one can be read."""
-        self._use(lambda connection: _save(connection, environment, reading))
+        seal = fingerprint(environment, self._seen_by)
+        self._use(lambda connection: _save(connection, environment, reading, seal))
 
     def load_patches(
         self, key: NodeKey, operation_end_time: datetime | None
@@ -134,7 +141,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         migrate(connection, _VERSION)
 
 
-def fingerprint(environment: Environment) -> str:
+def fingerprint(environment: Environment, seen_by: str = "") -> str:
     """Changes whenever other nodes, or the same ones seen with other eyes, would be read."""
     targets = [
         (one.account.id, one.account.role, one.account.external_id, one.region)
@@ -142,16 +149,16 @@ def fingerprint(environment: Environment) -> str:
     ]
     tags = {name: sorted(values) for name, values in environment.selector.tags.items()}
     groups = sorted(environment.selector.patch_groups)
-    text = json.dumps([targets, tags, groups, environment.owner_tag], sort_keys=True)
+    text = json.dumps([targets, tags, groups, environment.owner_tag, seen_by], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _load(connection: sqlite3.Connection, environment: Environment) -> Reading | None:
+def _load(connection: sqlite3.Connection, environment: Environment, seal: str) -> Reading | None:
     named = (environment.name,)
     connection.execute("BEGIN")  # one snapshot for all the queries
     head = connection.execute(
         "SELECT as_of FROM reading WHERE environment = ? AND fingerprint = ?",
-        (*named, fingerprint(environment)),
+        (*named, seal),
     ).fetchone()
     if head is None:
         return None
@@ -182,13 +189,15 @@ def _load(connection: sqlite3.Connection, environment: Environment) -> Reading |
     )
 
 
-def _save(connection: sqlite3.Connection, environment: Environment, reading: Reading) -> None:
+def _save(
+    connection: sqlite3.Connection, environment: Environment, reading: Reading, seal: str
+) -> None:
     name = environment.name
     with transaction(connection):
         connection.execute("DELETE FROM reading WHERE environment = ?", (name,))
         connection.execute(
             "INSERT INTO reading VALUES (?, ?, ?)",
-            (name, fingerprint(environment), rows.from_time(reading.as_of)),
+            (name, seal, rows.from_time(reading.as_of)),
         )
         for target in reading.targets:
             at = (name, environment.targets.index(target.target))

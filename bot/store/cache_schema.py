@@ -54,7 +54,7 @@ def m001_readings(db: Database) -> None:
           nodes INTEGER NOT NULL,
           last_read_at TEXT,
           hint TEXT NOT NULL,
-          unreachable INTEGER NOT NULL,
+          passing INTEGER NOT NULL,
           FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
         )
         """

@@ -93,7 +93,7 @@ def gap(row: Row) -> Gap:
     """The gap in a row of GAP_COLUMNS."""
     named = dict(zip(GAP_COLUMNS, row, strict=True))
     named["last_read_at"] = to_time(named["last_read_at"])
-    named["unreachable"] = bool(named["unreachable"])
+    named["passing"] = bool(named["passing"])
     return Gap(**named)
 
 

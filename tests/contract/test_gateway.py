@@ -153,7 +153,7 @@ def test_unreadable_states_are_a_gap_and_unread_nodes(world: World) -> None:
     (gap,) = reading.gaps
     assert (gap.account, gap.region, gap.nodes) == (world.account, EU.region, len(running))
     assert {seen.unread for seen in running} == {gap.reason}
-    assert not gap.unreachable
+    assert not gap.passing
 
 
 def test_patches_of_a_node(world: World) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
+from bot.core.environments import Account, Target
 from bot.core.nodes import ManagedNode, Observation, PatchState
-from bot.core.readings import Gap, Reading, TargetReading, failed
+from bot.core.readings import Gap, Reading, TargetReading, completed, failed
 from tests.core.fleets import NOW, TARGET
 
-GAP = Gap("", "eu-central-1", "denied", hint="Grant it.", unreachable=True)
+THEN = NOW - timedelta(hours=3)
+GAP = Gap("", "eu-central-1", "denied", hint="Grant it.", passing=True)
 
 
 def seen(instance_id: str, instance_state: str = "running", missing: int = 0) -> Observation:
@@ -70,3 +73,37 @@ def test_a_second_failure_makes_the_gap_no_younger() -> None:
 
 def test_a_target_never_read_has_no_nodes_and_no_age() -> None:
     assert failed(TARGET, None, GAP) == TargetReading(TARGET, "", None, gaps=(GAP,))
+
+
+def test_unread_nodes_keep_the_patch_state_of_the_last_reading() -> None:
+    """A refusal halfway through costs knowing, not what was known: old counts stay, the node stays unknown."""
+    target = Target(Account(), "eu-central-1")
+    node = ManagedNode("i-1", "1", "eu-central-1")
+    new = ManagedNode("i-2", "1", "eu-central-1")
+    before = TargetReading(
+        target, "1", THEN, (Observation(node, PatchState("i-1", missing=3), "", True),)
+    )
+    gap = Gap("1", "eu-central-1", "denied", nodes=2)
+    now = TargetReading(
+        target,
+        "1",
+        NOW,
+        (Observation(node, unread="denied"), Observation(new, unread="denied")),
+        (gap,),
+    )
+
+    told = completed(now, before)
+
+    assert told.observations[0] == Observation(node, PatchState("i-1", missing=3), "denied", True)
+    assert told.observations[1] == Observation(new, unread="denied")
+    assert told.gaps[0].last_read_at == THEN
+    assert completed(now, None) == now
+
+
+def test_the_age_of_a_gap_is_that_of_its_oldest_part() -> None:
+    """A Region that fails after it was read in part was last read whole before that."""
+    target = Target(Account(), "eu-central-1")
+    partly = TargetReading(
+        target, "1", NOW, (), (Gap("1", "eu-central-1", "denied", nodes=2, last_read_at=THEN),)
+    )
+    assert failed(target, partly, GAP).gaps[0].last_read_at == THEN

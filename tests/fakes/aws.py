@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bot.aws.checks import RightCheck
 from bot.aws.rights import READING
 from bot.core.environments import Environment, Selector, Target
-from bot.core.errors import AwsError, Unreachable
+from bot.core.errors import AccessDenied, AwsError
 from bot.core.nodes import Baseline, ManagedNode, NodeKey, Observation, Patch, PatchState
 from bot.core.ports import Clock, Progress
 from bot.core.readings import Gap, TargetReading
@@ -188,6 +188,6 @@ class FakeAws:
                 error.message,
                 nodes=unread,
                 hint=error.hint,
-                unreachable=isinstance(error, Unreachable),
+                passing=not isinstance(error, AccessDenied),
             ),
         )

@@ -16,6 +16,7 @@ from bot.core.errors import (
     NotFound,
     PatchbotError,
     StorageError,
+    Throttled,
     Unreachable,
 )
 from bot.core.figures import Judged, judge_all
@@ -23,7 +24,7 @@ from bot.core.judgement import Reason, Status
 from bot.core.nodes import Baseline, ManagedNode, NodeKey, Observation, Patch, PatchState
 from bot.core.ports import Progress
 from bot.core.readings import Gap, Reading, TargetReading
-from bot.services.compliance import RETRY_UNREACHABLE, Compliance
+from bot.services.compliance import RETRY_PASSING, Compliance
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TTL = timedelta(minutes=10)
@@ -396,7 +397,7 @@ def test_aws_out_of_reach_is_an_error_only_while_nothing_is_known(
     gateway.errors = dict.fromkeys(("eu-central-1", "us-east-1"), NO_ROUTE)
     reading = compliance.read("prod", refresh=True)
     assert [gap.nodes for gap in reading.gaps] == [2, 2]
-    assert all(gap.unreachable for gap in reading.gaps)
+    assert all(gap.passing for gap in reading.gaps)
 
 
 @pytest.mark.parametrize("other", [DENIED, AwsError("AWS answered 500.")])
@@ -411,11 +412,11 @@ def test_a_refusal_is_an_answer_of_aws(
 def test_a_lost_connection_is_tried_again_soon_and_a_refusal_is_not(
     compliance: Compliance, gateway: Gateway, clock: Clock
 ) -> None:
-    for error, calls in ((NO_ROUTE, 4), (DENIED, 2)):
+    for error, calls in ((NO_ROUTE, 4), (Throttled("Rate exceeded"), 4), (DENIED, 2)):
         gateway.asked.clear()
         gateway.errors = {"us-east-1": error}
         compliance.read("prod", refresh=True)
-        clock.advance(RETRY_UNREACHABLE)
+        clock.advance(RETRY_PASSING)
         compliance.read("prod")
         assert len(gateway.asked) == calls
 

@@ -60,7 +60,7 @@ READING = Reading(
             VIRGINIA,
             "111122223333",
             None,
-            gaps=(Gap("111122223333", "us-east-1", "no route", 4, NOW, "ask", unreachable=True),),
+            gaps=(Gap("111122223333", "us-east-1", "no route", 4, NOW, "ask", passing=True),),
         ),
     ),
 )
@@ -115,6 +115,13 @@ def test_a_changed_environment_has_no_reading(cache: ReadingCache, changed: Envi
     """A reading of other nodes is not shown as one of this environment."""
     cache.save(PROD, READING)
     assert cache.load(changed) is None
+
+
+def test_what_other_credentials_or_another_endpoint_saw_is_no_answer(path: Path) -> None:
+    """A reading is for those who made it: a key of another account starts with an empty cache."""
+    ReadingCache(path, seen_by="key-of-one").save(PROD, READING)
+    assert ReadingCache(path, seen_by="key-of-another").load(PROD) is None
+    assert ReadingCache(path, seen_by="key-of-one").load(PROD) == replace(READING, source="cache")
 
 
 def test_a_changed_rule_keeps_the_reading(cache: ReadingCache) -> None:

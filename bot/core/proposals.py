@@ -1,0 +1,67 @@
+"""A proposal: what somebody asks for, before it is resolved to nodes and sealed as a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bot.core.nodes import NodeKey
+from bot.core.plans import Operation, RebootOption
+from bot.core.selection import Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to do, where, and how carefully. None and empty stand for the defaults of the fleet's size.
+
+    `only_patches` (KB numbers, package names or CVE ids) picks the nodes that miss one of them. `only_nodes` names the
+    nodes instead of the filter. `seen` is how many nodes the person saw when they asked.
+    """
+
+    environment: str
+    operation: Operation
+    filter: Filter = field(default_factory=Filter)
+    only_patches: tuple[str, ...] = ()
+    only_nodes: tuple[NodeKey, ...] = ()
+    reboot_option: RebootOption = RebootOption.REBOOT_IF_NEEDED
+    canary: int | None = None
+    wave_size: int | None = None
+    max_concurrency: str = ""
+    max_errors: str = ""
+    not_before: datetime | None = None
+    reason: str = ""
+    ticket: str = ""
+    seen: int | None = None
+
+    def body(self) -> Mapping[str, Any]:
+        """As plain data, for the inbox."""
+        plain = asdict(self)
+        plain["operation"] = self.operation.value
+        plain["reboot_option"] = self.reboot_option.value
+        plain["only_patches"] = list(self.only_patches)
+        plain["only_nodes"] = [list(key) for key in self.only_nodes]
+        plain["not_before"] = self.not_before.isoformat() if self.not_before else None
+        return plain
+
+
+def proposal_from(body: Mapping[str, Any]) -> Proposal:
+    """The proposal behind such data. Raises KeyError, TypeError or ValueError when it is none."""
+    when = body["not_before"]
+    return Proposal(
+        environment=str(body["environment"]),
+        operation=Operation(body["operation"]),
+        filter=Filter(**body["filter"]),
+        only_patches=tuple(map(str, body["only_patches"])),
+        only_nodes=tuple(NodeKey(*key) for key in body["only_nodes"]),
+        reboot_option=RebootOption(body["reboot_option"]),
+        canary=body["canary"],
+        wave_size=body["wave_size"],
+        max_concurrency=str(body["max_concurrency"]),
+        max_errors=str(body["max_errors"]),
+        not_before=datetime.fromisoformat(when) if when else None,
+        reason=str(body["reason"]),
+        ticket=str(body["ticket"]),
+        seen=body["seen"],
+    )

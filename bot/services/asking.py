@@ -1,0 +1,140 @@
+"""Asking for a run: the proposal is read anew, checked, sealed and stored as a request, or refused with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.core.identity import Person
+from bot.core.ledger import Change, Ledger
+from bot.core.nodes import NodeKey
+from bot.core.plans import Operation, Plan
+from bot.core.ports import Clock
+from bot.core.proposals import Proposal, proposal_from
+from bot.core.requests import Request, RequestState, opened
+from bot.core.rules import ChangeRules
+from bot.core.runs import NodeOutcome, Purpose
+from bot.core.selection import EVERY_STATE, Filter
+from bot.core.wording import counted, span
+from bot.services import noticing
+from bot.services.intake import Effect, Handler, Refusal
+from bot.services.surveying import AHEAD, Surveyor
+
+_RETRIED = frozenset({NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE})
+
+
+class Asking:
+    """The handlers of everything that makes a new request."""
+
+    def __init__(self, ledger: Ledger, surveyor: Surveyor, *, clock: Clock) -> None:
+        self._ledger = ledger
+        self._surveyor = surveyor
+        self._clock = clock
+
+    def handlers(self) -> dict[str, Handler]:
+        """Each kind of inbox item with what takes it up."""
+        return {"request.submit": self.submit, "run.retry_failed": self.retry_failed}
+
+    def submit(self, person: Person, body: Mapping[str, Any]) -> Effect:
+        """A filled-in modal."""
+        return self._ask(person, proposal_from(body["proposal"]))
+
+    def retry_failed(self, person: Person, body: Mapping[str, Any]) -> Effect:
+        """The nodes of an ended run that surely failed, as a request of its own. Unknown ones are not retried."""
+        run = self._ledger.run(str(body["run"]))
+        if run is None:
+            raise Refusal("there is no such run")
+        subject = f"run/{run.id}"
+        plan, before = self._ledger.plan(run.digest), self._ledger.request(run.request)
+        if run.is_open:
+            raise Refusal("the run is still under way", subject=subject)
+        if plan is None or before is None:
+            raise Refusal("its plan cannot be found", subject=subject)
+        failed = self._failed(run.id)
+        if not failed:
+            raise Refusal(
+                "no node of it surely failed, so there is nothing to retry", subject=subject
+            )
+        proposal = Proposal(
+            environment=plan.environment,
+            operation=plan.operation,
+            filter=Filter(state=EVERY_STATE),
+            only_nodes=failed,
+            only_patches=plan.only_patches,
+            reboot_option=plan.reboot_option,
+            reason=f"Retry of the {counted(len(failed), 'failed node')} of {run.id}: {before.reason}"[
+                :500
+            ],
+            ticket=before.ticket,
+        )
+        return self._ask(person, proposal)
+
+    def _failed(self, run_id: str) -> tuple[NodeKey, ...]:
+        results = self._ledger.results(run_id, Purpose.RUN)
+        return tuple(sorted(one.key for one in results if one.outcome in _RETRIED))
+
+    def _ask(self, person: Person, proposal: Proposal) -> Effect:
+        subject = f"environment/{proposal.environment}"
+        rules = self._surveyor.rules(proposal.environment)
+        for reason in _objections(person, proposal, rules):
+            raise Refusal(reason, subject=subject)
+        now = self._clock()
+        if proposal.not_before is not None and not now <= proposal.not_before <= now + AHEAD:
+            raise Refusal(f"the start must be within the next {span(AHEAD)}", subject=subject)
+        draft = self._surveyor.draft(proposal, refresh=True)
+        if draft.plan is None:
+            raise Refusal(" ".join(draft.preflight.refusals).rstrip("."), subject=subject)
+        plan = draft.plan
+        for open_request in self._ledger.requests(only_open=True):
+            if open_request.digest == plan.digest:
+                raise Refusal(f"the same plan waits already as {open_request.id}", subject=subject)
+        return Effect(lambda change: self._store(change, person, proposal, plan, rules))
+
+    def _store(
+        self, change: Change, person: Person, proposal: Proposal, plan: Plan, rules: ChangeRules
+    ) -> str:
+        now = self._clock()
+        request = Request(
+            id=change.next_id("R"),
+            version=1,
+            state=RequestState.PENDING,
+            environment=plan.environment,
+            operation=plan.operation,
+            digest=plan.digest,
+            requester=person.id,
+            reason=proposal.reason.strip(),
+            ticket=proposal.ticket.strip(),
+            created_at=now,
+            expires_at=now + rules.expires_after,
+            rules=rules.for_request(plan.operation),
+        )
+        move = opened(request, plan)
+        change.add_request(move.request, plan, move.entries)
+        noticing.show(change, noticing.about_request(move.request, rules))
+        return _told(move.request, plan, proposal)
+
+
+def _objections(person: Person, proposal: Proposal, rules: ChangeRules) -> tuple[str, ...]:
+    """What speaks against asking at all, before AWS is read."""
+    needs = rules.for_request(proposal.operation)
+    nobody = not (needs.approvers.everyone or needs.approvers.users or needs.approvers.usergroups)
+    install = proposal.operation is Operation.INSTALL
+    found = (
+        (not rules.requesters.contains(person), f"you may not ask for changes in {rules.environment}"),
+        (needs.needed > 0 and nobody, f"nobody is configured to approve in {rules.environment}"),
+        (needs.needed > 0 and not rules.asks_in, f"no channel is configured for approvals in {rules.environment}"),
+        (install and not proposal.reason.strip(), "an Install needs a reason"),
+        (install and not rules.ticket_is_fine(proposal.ticket.strip()), "the ticket is not of the form asked for"),
+    )  # fmt: skip
+    return tuple(reason for wrong, reason in found if wrong)
+
+
+def _told(request: Request, plan: Plan, proposal: Proposal) -> str:
+    """What the requester reads: with a word when the fleet changed while the modal was open."""
+    nodes = counted(len(plan.nodes), "node")
+    drift = ""
+    if proposal.seen is not None and proposal.seen != len(plan.nodes):
+        drift = f" You saw {counted(proposal.seen, 'node')}; the fleet has changed meanwhile."
+    if request.state is RequestState.APPROVED:
+        return f"{request.id}: the {plan.operation.value} of {nodes} needs no approval and starts soon.{drift}"
+    return f"{request.id} ({request.code}): the {plan.operation.value} of {nodes} waits for approval.{drift}"

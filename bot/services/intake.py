@@ -1,0 +1,163 @@
+"""Takes clicks and submissions up: who is it really, may they, and what follows. Each exactly once.
+
+An item is taken in the same transaction in which its effect and its audit entries become durable. Refusals are
+audited with their reason and answered. Whatever cannot be checked is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core.audit import Entry
+from bot.core.errors import Conflict, NotAllowed, PatchbotError, SlackError, StorageError
+from bot.core.identity import AccessPolicy, Kind, Person, Role
+from bot.core.ledger import Change, InboxItem, Ledger
+from bot.core.ports import Clock
+from bot.services.people import PersonLookup
+
+TRIES = 5
+_HUMANS = AccessPolicy()
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer for whoever clicked, in words. `channel` is where they clicked; empty in a modal or the Home tab."""
+
+    person: str
+    channel: str
+    text: str
+    allowed: bool
+
+
+class Refusal(Exception):
+    """The answer is no. `subject` is what the audit entry is about, `reason` a clause ("you are not …")."""
+
+    def __init__(self, reason: str, *, subject: str = "", hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.subject = subject
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes durable, and what the clicker is told. `apply` runs inside the transaction.
+
+    `allowed` is False for a refusal of the domain, whose entries are written like those of a move.
+    """
+
+    apply: Callable[[Change], str]
+    allowed: bool = True
+
+
+Handler = Callable[[Person, Mapping[str, Any]], Effect]
+
+
+class Intake:
+    """Takes up items of the inbox. Called by the worker alone, one item at a time."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        people: PersonLookup,
+        handlers: Mapping[str, Handler],
+        *,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._people = people
+        self._handlers = dict(handlers)
+        self._clock = clock
+
+    def take(self, item: InboxItem) -> Reply | None:
+        """Do what the item asks, or refuse it. None when somebody has taken it before.
+
+        Raises StorageError when the ledger cannot be changed: the item stays in the inbox, and nothing has happened.
+        """
+        for _ in range(TRIES):
+            try:
+                return self._take(item)
+            except Conflict:
+                if all(waiting.key != item.key for waiting in self._ledger.inbox()):
+                    return None
+                _log.info("%s was overtaken by another change and is looked at again", item.kind)
+        return self._refuse(item, Refusal("too many people change it at this moment"))
+
+    def _take(self, item: InboxItem) -> Reply:
+        try:
+            handler = self._handlers.get(item.kind, _unknown)
+            effect = handler(self._identify(item), item.body)
+        except Refusal as refusal:
+            return self._refuse(item, refusal)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning("%s cannot be read: %r", item.kind, error)
+            return self._refuse(item, Refusal("that click is not complete; open the card anew"))
+        except StorageError:
+            raise
+        except PatchbotError as error:
+            return self._refuse(item, Refusal(error.message.rstrip("."), hint=error.hint))
+        with self._ledger.change(taking=item.key) as change:
+            text = effect.apply(change)
+        return Reply(item.person, _channel(item), text, effect.allowed)
+
+    def _identify(self, item: InboxItem) -> Person:
+        """The person as Slack knows them at this moment. Raises Refusal."""
+        channel = _channel(item)
+        try:
+            person = self._people.look_up(item.person, team=item.team)
+            shared = bool(channel) and self._people.is_shared_outside(channel)
+        except (NotAllowed, SlackError) as error:
+            raise Refusal(
+                f"I could not check who you are ({error.message.rstrip('.')})",
+                hint=error.hint or "Try again in a minute.",
+            ) from error
+        if person.id != item.person or person.kind is Kind.OPERATOR:
+            raise Refusal("I could not check who you are")
+        decision = _HUMANS.decide(person, Role.VIEWER)
+        if not decision.allowed:
+            raise Refusal(decision.reason)
+        if shared:
+            raise Refusal(
+                "people of other companies are in this channel, so nothing is decided here"
+            )
+        return person
+
+    def _refuse(self, item: InboxItem, refusal: Refusal) -> Reply:
+        subject = refusal.subject or _subject(item)
+        body = {"tried": item.kind, "reason": refusal.reason}
+        kind = f"{subject.partition('/')[0]}.refused"
+        with self._ledger.change(taking=item.key) as change:
+            change.audit(Entry(kind, item.person, subject, body))
+        return Reply(item.person, _channel(item), refused(refusal.reason, refusal.hint), False)
+
+
+def refused(reason: str, hint: str = "") -> str:
+    """The answer to somebody who was refused."""
+    return f"That was not done: {reason}. {hint}".strip()
+
+
+def write(change: Change, entries: Sequence[Entry]) -> None:
+    """Append the entries of a refused move."""
+    for entry in entries:
+        change.audit(entry)
+
+
+def _unknown(_person: Person, _body: Mapping[str, Any]) -> Effect:
+    raise Refusal("I do not know that action")
+
+
+def _channel(item: InboxItem) -> str:
+    return str(item.body.get("channel") or "")
+
+
+def _subject(item: InboxItem) -> str:
+    """What a refused item was about, as far as its ids tell."""
+    for name in ("request", "run"):
+        told = item.body.get(name)
+        if isinstance(told, str) and 0 < len(told) <= 32:
+            return f"{name}/{told}"
+    return f"inbox/{item.key[:100]}"

@@ -1,0 +1,71 @@
+"""Which Slack messages show a request or a run, and where: the same list makes them wanted and has them redrawn."""
+
+from __future__ import annotations
+
+from bot.core.ledger import Change, Notice
+from bot.core.requests import Request
+from bot.core.rules import ChangeRules
+from bot.core.runs import Run
+
+APPROVAL = "approval"
+REQUESTER = "requester"
+BREAK_GLASS = "break_glass"
+REMINDER = "reminder"
+RUN = "run"
+GATE = "gate"
+RECEIPT = "receipt"
+
+
+def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
+    """The card where it is decided, and a direct message to whoever asked. Draw them anew after every move."""
+    notices = [
+        Notice(f"{REQUESTER}/{request.id}", REQUESTER, request.id, request.requester),
+    ]
+    if rules.asks_in and (request.rules.needed or request.break_glass):
+        notices.append(Notice(f"{APPROVAL}/{request.id}", APPROVAL, request.id, rules.asks_in))
+    return tuple(notices)
+
+
+def about_broken_glass(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
+    """Everybody is told: both channels, and each approver who is named."""
+    places = dict.fromkeys((rules.asks_in, rules.channel, *sorted(rules.approvers.users)))
+    return tuple(
+        Notice(f"{BREAK_GLASS}/{request.id}/{place}", BREAK_GLASS, request.id, place)
+        for place in places
+        if place
+    )
+
+
+def reminder(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
+    """A word in the thread of the card that waits; once per request."""
+    if not rules.asks_in:
+        return ()
+    key = f"{REMINDER}/{request.id}"
+    thread = f"{APPROVAL}/{request.id}"
+    return (Notice(key, REMINDER, request.id, rules.asks_in, thread_of=thread),)
+
+
+def about_run(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
+    """The live card; in the channel of the environment, else with whoever asked for the run."""
+    place = rules.channel or rules.approval_channel or request.requester
+    return (Notice(f"{RUN}/{run.id}", RUN, run.id, place),)
+
+
+def closed_gate(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
+    """The question to a person after `run.wave`, in the thread of the live card."""
+    (card,) = about_run(run, request, rules)
+    key = f"{GATE}/{run.id}/{run.wave}"
+    return (Notice(key, GATE, f"{run.id}/{run.wave}", card.channel, thread_of=card.key),)
+
+
+def receipt(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
+    """The receipt, in the thread of the live card."""
+    (card,) = about_run(run, request, rules)
+    key = f"{RECEIPT}/{run.id}"
+    return (Notice(key, RECEIPT, run.id, card.channel, thread_of=card.key),)
+
+
+def show(change: Change, notices: tuple[Notice, ...]) -> None:
+    """Make them wanted, or have them drawn anew."""
+    for notice in notices:
+        change.show(notice)

@@ -38,8 +38,8 @@ class RebootOption(StrEnum):
 class PlannedNode:
     """A node of a plan, with what was known of it when the plan was sealed.
 
-    `patches` are the ids (`kb_id`) that an Install is expected to bring; empty where they were not
-    read. Names are people's texts.
+    `patches` are the ids (`kb_id`) that an Install is expected to bring, `cves` what they fix; empty where they were
+    not read. AWS tells CVEs of missing patches only, so the receipt needs those of before. Names are people's texts.
     """
 
     key: NodeKey
@@ -53,6 +53,7 @@ class PlannedNode:
     critical: int
     security: int
     patches: tuple[str, ...] = ()
+    cves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ def _node(node: PlannedNode) -> Mapping[str, Any]:
         "critical": node.critical,
         "security": node.security,
         "patches": list(node.patches),
+        "cves": list(node.cves),
     }
 
 
@@ -200,5 +202,11 @@ def plan_from(body: Mapping[str, Any]) -> Plan:
 
 
 def _planned(node: Mapping[str, Any]) -> PlannedNode:
-    rest = {name: value for name, value in node.items() if name not in {"key", "patches"}}
-    return PlannedNode(key=NodeKey(*node["key"]), patches=tuple(node["patches"]), **rest)
+    lists = {"key", "patches", "cves"}
+    rest = {name: value for name, value in node.items() if name not in lists}
+    return PlannedNode(
+        key=NodeKey(*node["key"]),
+        patches=tuple(node["patches"]),
+        cves=tuple(node["cves"]),
+        **rest,
+    )

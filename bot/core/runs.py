@@ -16,7 +16,7 @@ from bot.core.plans import Batch
 
 
 class RunState(StrEnum):
-    """Where a run stands. The last seven are ends."""
+    """Where a run stands. The last six are ends."""
 
     WAITING = "waiting"  # approved; its start time, a freeze or the environment's lock holds it
     RUNNING = "running"
@@ -29,7 +29,6 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     ABANDONED = "abandoned"  # nothing was sent: the approval no longer stood, or its time passed
     LOST_TRACK = "lost_track"  # its time limit passed with nodes unaccounted for
-    REHEARSED = "rehearsed"  # everything was recorded, nothing was sent
 
 
 RUN_ENDS = frozenset(
@@ -40,7 +39,6 @@ RUN_ENDS = frozenset(
         RunState.CANCELLED,
         RunState.ABANDONED,
         RunState.LOST_TRACK,
-        RunState.REHEARSED,
     }
 )
 
@@ -65,8 +63,6 @@ class Run:
     wave: int = 1
     why: str = ""
     cancelled_by: str = ""
-    cleared: int = 0
-    stopped: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -101,31 +97,27 @@ DISPATCH_MOVES: Mapping[DispatchState, frozenset[DispatchState]] = {
 """Allowed moves. There is no way back to PLANNED and none from UNKNOWN or REFUSED to SENDING: nothing is sent twice."""
 
 
-class Purpose(StrEnum):
-    """What a send is for."""
-
-    RUN = "run"
-    VERIFY = "verify"
+RUN = "run"
+VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """One send of a run: a scan or install of a batch. `mark` is what it carries in SendCommand's Comment.
 
-    `purpose` is "run" for the plan's own sends and "verify" for the scans after it. `sent_ids` are those of the batch
+    `purpose` is RUN for the plan's own sends and VERIFY for the scans after it. `sent_ids` are those of the batch
     that were really sent; the others were gone. `sending_at` is the time of the intent.
     """
 
     run: str
     batch: Batch
-    purpose: Purpose
+    purpose: str
     state: DispatchState
     mark: str
     snapshot_id: str
     command_id: str = ""
     sent_ids: tuple[str, ...] = ()
     sending_at: datetime | None = None
-    done_at: datetime | None = None
     reason: str = ""
 
     @property

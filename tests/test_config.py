@@ -169,6 +169,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         (PROD + 'approvers = { usergroups = ["U0ABCDEF1"] }', ["the id of a Slack user group"]),
         (PROD + "tags = { Environment = [] }", ["[environments.prod] tags.Environment"]),
         (PROD + 'tags = { Environment = " " }', ["tags.Environment", "empty"]),
+        (PROD + "tags = {}", ["tags is empty", "every node", "leave the key out"]),
+        (PROD + "patch_groups = []", ["patch_groups is empty", "every node"]),
         (
             PROD + '[slack]\ntransport = "sockets"',
             ["'sockets' is not possible", "'socket' or 'http'"],

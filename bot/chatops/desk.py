@@ -54,6 +54,8 @@ class Desk:
     def understand(self, text: str) -> tuple[AnyCommand, Sentence]:
         """The command and the sentence behind `text`. Raises UsageError and NotFound."""
         first = parse(text)
+        if " " in first.command and not (first.words or first.options):
+            return self.understand(first.command)  # somebody quoted the whole sentence
         command = self._services.commands.get(first.command or DEFAULT_COMMAND)
         return command, parse(text, keys=command.arguments.option_keys())
 

@@ -118,6 +118,11 @@ class EnvironmentTable(Table):
     def _nothing_twice(self) -> Self:
         _refuse_twice("regions", self.regions)
         _refuse_twice("accounts", (account.id for account in self.accounts))
+        for key in ("tags", "patch_groups"):
+            if key in self.model_fields_set and not getattr(self, key):
+                raise ValueError(
+                    f"{key} is empty, which would mean every node: name some, or leave the key out"
+                )
         return self
 
     def as_core(self, name: str, owner_tag: str) -> Environment:

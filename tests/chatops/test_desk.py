@@ -57,6 +57,12 @@ def test_a_member_without_the_role_is_refused_and_the_operator_is_not() -> None:
     assert desk.answer("status", OPERATOR, surface=Surface.TERMINAL).report
 
 
+@pytest.mark.parametrize("text", ['"status staging"', "“status staging”", "'status staging'"])
+def test_a_sentence_quoted_as_a_whole_is_that_sentence(desk: Desk, text: str) -> None:
+    """People copy it with its quotes from the documents."""
+    assert desk.answer(text, ANA, surface=Surface.SLACK).context.sentence.words == ("staging",)
+
+
 def test_a_typo_gets_a_suggestion(desk: Desk) -> None:
     """An unknown command is named, with what was probably meant."""
     with pytest.raises(NotFound) as caught:

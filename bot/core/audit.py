@@ -79,20 +79,26 @@ class Finding:
 
 
 def canonical(body: Json) -> str:
-    """The one way to write `body`: keys sorted, no spaces, UTF-8. Raises TypeError for floats and other kinds."""
-    _refuse_floats(body)
-    return json.dumps(
+    """The one way to write `body`: keys sorted, no spaces, UTF-8. Half a surrogate pair becomes "?".
+
+    Raises TypeError for floats, for keys that are no texts and for whatever JSON has not.
+    """
+    _refuse_what_is_ambiguous(body)
+    text = json.dumps(
         body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
+    return text.encode("utf-8", "replace").decode()
 
 
-def _refuse_floats(value: object) -> None:
+def _refuse_what_is_ambiguous(value: object) -> None:
     if isinstance(value, Mapping):
-        for part in value.values():
-            _refuse_floats(part)
+        for name, part in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a key of an audit entry must be a text, not {name!r}")
+            _refuse_what_is_ambiguous(part)
     elif isinstance(value, (list, tuple)):
         for part in value:
-            _refuse_floats(part)
+            _refuse_what_is_ambiguous(part)
     elif isinstance(value, float):
         raise TypeError("the audit log takes no floats: their text is not the same everywhere")
 
@@ -112,7 +118,7 @@ def link_hash(ledger: str, link: Link) -> bytes:
     )
     sha = hashlib.sha256()
     for text in fields:
-        _feed(sha, text.encode())
+        _feed(sha, text.encode("utf-8", "surrogateescape"))
     _feed(sha, link.prev)
     return sha.digest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.core.errors import StorageError
@@ -23,14 +23,20 @@ def has_sound_wal(version: tuple[int, ...]) -> bool:
     )
 
 
-def open_database(path: Path, *, pragmas: Mapping[str, str | int]) -> sqlite3.Connection:
+def open_database(
+    path: Path, *, pragmas: Mapping[str, str | int], any_thread: bool = False
+) -> sqlite3.Connection:
     """A connection in autocommit mode to the file at `path`, which is made (mode 0600) where there is none.
+
+    With `any_thread` every thread may use it; the caller sees to it that one does at a time.
 
     `pragmas` are set after the common ones; each one is read back, because SQLite ignores what it does not know.
     Raises sqlite3.Error, OSError, and StorageError for a pragma that did not take.
     """
     _make_private(path)
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=not any_thread
+    )
     journal = "wal" if has_sound_wal(sqlite3.sqlite_version_info) else "truncate"
     common: dict[str, str | int] = {
         "journal_mode": journal,
@@ -70,6 +76,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _make_private(path: Path) -> None:
-    # SQLite gives its journals the mode of the database file.
+    # SQLite gives its journals the mode of the database file. A file that is there is left alone: closing any
+    # descriptor of it would drop the POSIX locks which other connections of this process hold on it.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))

@@ -1,0 +1,249 @@
+"""One transaction of the ledger: every step takes its audit entries with it, and is done whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.core.audit import GENESIS, Entry, Link, canonical, link_hash
+from bot.core.errors import Conflict
+from bot.core.ledger import Notice
+from bot.core.plans import Operation, Plan
+from bot.core.requests import Request
+from bot.core.runs import RUN_ENDS, Dispatch, DispatchState, NodeResult, Run, RunState
+from bot.store import ledger_rows as rows
+from bot.store.ledger_file import tail
+from bot.store.rows import from_time
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAY_RUN = (DispatchState.SENT, DispatchState.UNKNOWN)
+
+
+class SqliteChange:
+    """The Change of a SqliteLedger, for as long as its block runs. `now` is the moment of everything in it."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, ledger: str, boot: str, now: datetime
+    ) -> None:
+        self._connection: sqlite3.Connection | None = connection
+        self._ledger = ledger
+        self._boot = boot
+        self._now = now
+
+    def end(self) -> None:
+        """Nothing can be changed through this object any more."""
+        self._connection = None
+
+    def audit(self, entry: Entry) -> None:
+        """Append to the audit log. Raises TypeError for a body that has no one way to be written."""
+        texts = rows.bound({"kind": entry.kind, "actor": entry.actor, "subject": entry.subject})
+        seq, prev = tail(self._open)
+        link = Link(
+            seq=seq + 1,
+            at_us=(self._now - _EPOCH) // timedelta(microseconds=1),
+            boot=self._boot,
+            body=canonical(entry.body),
+            prev=prev or GENESIS,
+            hash=b"",
+            **texts,
+        )
+        link = replace(link, hash=link_hash(self._ledger, link))
+        values = [getattr(link, name) for name in rows.LINK_COLUMNS]
+        self._open.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def next_id(self, kind: str) -> str:
+        """A new short id: "R-12" for kind "R"."""
+        row = self._open.execute(
+            "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
+            (kind,),
+        ).fetchone()
+        return f"{kind}-{row[0]}"
+
+    def skip_ids(self, number: int) -> None:
+        """Leave out that many ids of every kind: they may have been given out by what is not on this disk."""
+        self._open.execute("UPDATE counter SET last = last + ?", (number,))
+
+    def add_request(self, request: Request, plan: Plan, entries: Sequence[Entry]) -> None:
+        """Store a new request with its sealed plan. Raises Conflict when the same plan is open already."""
+        body = canonical(plan.body())
+        if request.digest != plan.digest:
+            raise ValueError(f"{request.id} is not for that plan")
+        with self._step(entries, "The same plan is open for approval already.") as connection:
+            connection.execute(
+                "INSERT INTO plan VALUES (?, ?) ON CONFLICT DO NOTHING", (plan.digest, body)
+            )
+            self._insert("request", rows.request_row(request))
+            self._insert_votes(request, after=0)
+
+    def save_request(self, request: Request, entries: Sequence[Entry]) -> None:
+        """Store a move. Raises Conflict unless the stored version is `request.version` - 1 and the request is open."""
+        with self._step(entries, f"{request.id} was decided by somebody else.") as connection:
+            stored = connection.execute(
+                "SELECT person, digest, at FROM vote WHERE request = ? ORDER BY position",
+                (request.id,),
+            ).fetchall()
+            votes = [(vote.person, vote.digest, from_time(vote.at)) for vote in request.votes]
+            if [tuple(row) for row in stored] != votes[: len(stored)]:
+                raise Conflict(f"The votes on {request.id} are not those it was read with.")
+            self._insert_votes(request, after=len(stored))
+            self._update(
+                "request",
+                rows.request_row(request),
+                where={"id": request.id, "version": request.version - 1, "state": "pending"},
+            )
+
+    def add_run(self, run: Run, dispatches: Sequence[Dispatch], entries: Sequence[Entry]) -> None:
+        """Store a new run with its sends. Raises Conflict when a node of it is in another open run."""
+        taken = f"{run.id} cannot start: its request has a run, or its environment is at work."
+        with self._step(entries, taken):
+            self._insert("run", rows.run_row(run))
+            if run.is_open:
+                for dispatch in dispatches:
+                    self._lock_nodes(run, dispatch)
+            self._insert_dispatches(dispatches)
+
+    def save_run(self, run: Run, entries: Sequence[Entry]) -> None:
+        """Store a move. Raises Conflict unless the stored version is `run.version` - 1 and the run is open, and when it
+        is to start while another run of its environment is at work.
+        """
+        with self._step(entries, f"{run.environment} has another run at work."):
+            self._update("run", rows.run_row(run), where={"id": run.id, "version": run.version - 1})
+
+    def add_dispatches(self, dispatches: Sequence[Dispatch], entries: Sequence[Entry]) -> None:
+        """Add sends to an open run: the verifying scans. Raises Conflict when the run has ended or has them."""
+        with self._step(entries, "These sends are planned already.") as connection:
+            for name in {dispatch.run for dispatch in dispatches}:
+                row = connection.execute("SELECT state FROM run WHERE id = ?", (name,)).fetchone()
+                if row is None or RunState(row["state"]) in RUN_ENDS:
+                    raise Conflict(f"{name} is no open run.")
+            self._insert_dispatches(dispatches)
+
+    def move_dispatch(self, dispatch: Dispatch, *, was: str, entries: Sequence[Entry]) -> None:
+        """Store a move of a send. Raises Conflict unless it is allowed and the stored state is `was`."""
+        name = f"{dispatch.run}/{dispatch.purpose}-{dispatch.batch.number}"
+        key = {
+            "run": dispatch.run,
+            "purpose": dispatch.purpose,
+            "batch": dispatch.batch.number,
+            "state": str(was),
+        }
+        with self._step(entries, f"{name} cannot go from {was} to {dispatch.state}.") as connection:
+            self._update("dispatch", rows.dispatch_row(dispatch), where=key)
+            if dispatch.state in _MAY_RUN:
+                (operation,) = connection.execute(
+                    "SELECT operation FROM request JOIN run ON run.request = request.id WHERE run.id = ?",
+                    (dispatch.run,),
+                ).fetchone()
+                scan = dispatch.purpose == "verify"
+                self._note_sent(dispatch, Operation.SCAN.value if scan else operation)
+
+    def save_results(self, run: str, purpose: str, results: Sequence[NodeResult]) -> None:
+        """What the nodes made of it, replacing what was known of each."""
+        self._open.executemany(
+            "INSERT INTO result VALUES (:run, :purpose, :account, :region, :instance_id, :outcome, :reason,"
+            " :back_online) ON CONFLICT DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,"
+            " back_online = excluded.back_online",
+            [rows.bound(rows.result_row(one, run=run, purpose=purpose)) for one in results],
+        )
+
+    def save_receipt(self, run: str, receipt: Mapping[str, Any], entries: Sequence[Entry]) -> None:
+        """The receipt of a run that ended; written once. Raises Conflict when there is one."""
+        with self._step(entries, f"{run} has its receipt.") as connection:
+            connection.execute("INSERT INTO receipt VALUES (?, ?)", (run, rows.as_json(receipt)))
+
+    def show(self, notice: Notice) -> None:
+        """Make a message wanted; one of that key that is there already is to be drawn anew (`wanted` + 1)."""
+        columns = rows.bound(rows.notice_row(replace(notice, changed_at=self._now)))
+        self._open.execute(
+            f"{_insertion('notice', columns)} ON CONFLICT DO UPDATE"
+            " SET wanted = wanted + 1, changed_at = excluded.changed_at",
+            columns,
+        )
+
+    def move_notice(self, notice: Notice) -> None:
+        """Store how far a message has got: all but `wanted`, which others may have raised meanwhile."""
+        values = dict(rows.notice_row(replace(notice, changed_at=self._now)))
+        del values["wanted"]
+        self._update("notice", values, where={"key": notice.key})
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise RuntimeError("this change of the ledger has ended")
+        return self._connection
+
+    @contextmanager
+    def _step(self, entries: Sequence[Entry], conflict: str) -> Iterator[sqlite3.Connection]:
+        """Everything in the block and the audit entries, or none of it: the transaction goes on after a Conflict."""
+        if not entries:
+            raise ValueError("no state changes without an audit entry")
+        connection = self._open
+        connection.execute("SAVEPOINT step")
+        try:
+            yield connection
+            for entry in entries:
+                self.audit(entry)
+        except sqlite3.IntegrityError as error:
+            connection.execute("ROLLBACK TO step")
+            raise Conflict(conflict, hint=f"({error})") from error
+        except Conflict:
+            connection.execute("ROLLBACK TO step")
+            raise
+        finally:
+            if connection.in_transaction:
+                connection.execute("RELEASE step")
+
+    def _insert(self, table: str, values: rows.Values) -> None:
+        self._open.execute(_insertion(table, values), rows.bound(values))
+
+    def _update(self, table: str, values: rows.Values, *, where: rows.Values) -> None:
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        conditions = " AND ".join(f"{name} IS :was_{name}" for name in where)
+        parameters = {**values, **{f"was_{name}": value for name, value in where.items()}}
+        changed = self._open.execute(
+            f"UPDATE {table} SET {assignments} WHERE {conditions}", rows.bound(parameters)
+        )
+        if changed.rowcount != 1:
+            what = next(iter(where.values()))
+            raise Conflict(f"{table} {what} is not as it was when it was read.")
+
+    def _insert_votes(self, request: Request, *, after: int) -> None:
+        for position, vote in enumerate(request.votes[after:], start=after):
+            self._open.execute(
+                "INSERT INTO vote VALUES (?, ?, ?, ?, ?)",
+                (request.id, vote.digest, vote.person, from_time(vote.at), position),
+            )
+
+    def _insert_dispatches(self, dispatches: Sequence[Dispatch]) -> None:
+        for dispatch in dispatches:
+            self._insert("dispatch", rows.dispatch_row(dispatch))
+
+    def _lock_nodes(self, run: Run, dispatch: Dispatch) -> None:
+        batch = dispatch.batch
+        for instance_id in batch.instance_ids:
+            key = (batch.account, batch.region, instance_id)
+            held = self._open.execute(
+                "SELECT run FROM node_lock WHERE account = ? AND region = ? AND instance_id = ?",
+                key,
+            ).fetchone()
+            if held is not None and held[0] != run.id:
+                raise Conflict(f"{instance_id} is in the open run {held[0]}.")
+            self._open.execute(
+                "INSERT INTO node_lock VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (*key, run.id)
+            )
+
+    def _note_sent(self, dispatch: Dispatch, operation: str) -> None:
+        ids = dispatch.sent_ids or dispatch.batch.instance_ids
+        at = from_time(dispatch.sending_at or self._now)
+        self._open.executemany(
+            "INSERT INTO last_sent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+            [(operation, instance_id, at) for instance_id in ids],
+        )
+
+
+def _insertion(table: str, values: rows.Values) -> str:
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
@@ -101,8 +103,28 @@ def load_secrets() -> Secrets:
                 f"{name.upper()} does not begin with “{beginning}”.",
                 hint=f"Slack shows it at api.slack.com/apps under {_WHERE[name]}.",
             )
-    if not secrets.slack_api_url.startswith(("https://", "http://")):
+    if not _is_safe(secrets.slack_api_url):
         raise ConfigurationError(
-            "PATCHBOT_SLACK_API_URL is not an address.", hint=f"Unset it, or use {SLACK_API}."
+            "PATCHBOT_SLACK_API_URL is not an address that the bot token may go to.",
+            hint=f"Unset it, or use {SLACK_API}. It begins with https://; http:// is good for 127.0.0.1 only.",
         )
     return secrets.model_copy(update={"slack_api_url": f"{secrets.slack_api_url.rstrip('/')}/"})
+
+
+def _is_safe(url: str) -> bool:
+    """Whether a token may go there: over TLS, or to this machine."""
+    try:
+        address = urlsplit(url)
+        host, _ = address.hostname or "", address.port
+    except ValueError:
+        return False
+    if not host or address.query or address.fragment or "@" in address.netloc:
+        return False
+    return address.scheme == "https" or (address.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

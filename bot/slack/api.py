@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -139,11 +140,36 @@ class SlackApi:
         )
 
 
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes an error of every redirect: neither a token nor an answer goes anywhere Slack's own address points to."""
+
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
+        """Follow nothing."""
+
+
+class _Client(WebClient):
+    """The SDK's client sends its Authorization header along wherever a redirect leads; this one follows none."""
+
+    def _perform_urllib_http_request_internal(
+        self,
+        url: str,  # noqa: ARG002 - the SDK names it; the request holds it
+        req: urllib.request.Request,
+    ) -> dict[str, Any]:
+        handlers: list[urllib.request.BaseHandler] = [NoRedirects()]
+        if self.proxy:  # without one urllib takes those of the environment, and heeds NO_PROXY
+            handlers.append(urllib.request.ProxyHandler({"http": self.proxy, "https": self.proxy}))
+        opener = urllib.request.build_opener(*handlers)
+        with opener.open(req, timeout=self.timeout) as answer:
+            charset = answer.headers.get_content_charset() or "utf-8"
+            body = answer.read().decode(charset)
+            return {"status": answer.status, "headers": answer.headers, "body": body}
+
+
 def web_client(
     token: str | None, *, base_url: str, retry_handlers: list[RetryHandler]
 ) -> WebClient:
     """A configured client. Only Slack itself is reached through the proxy of the environment."""
-    client = WebClient(
+    client = _Client(
         token, base_url=base_url, timeout=_TIMEOUT_SECONDS, retry_handlers=retry_handlers
     )
     if not is_slack(base_url):

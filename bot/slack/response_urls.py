@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bot.core.errors import SlackError
-from bot.slack.api import NO_ANSWER, is_slack, slack_error
+from bot.slack.api import NO_ANSWER, NoRedirects, is_slack, slack_error
 
 _TIMEOUT_SECONDS: Final = 10
 _MOST_BYTES: Final = 10_000
@@ -24,11 +24,6 @@ _PRINTABLE: Final = re.compile(r"[!-~]{1,2000}")
 _NAME: Final = re.compile(r"[a-z][a-z_]{2,60}")
 _METHOD: Final = "response_url"
 NOT_SLACKS: Final = "foreign_response_url"
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        return None
 
 
 class ResponseUrls:
@@ -42,7 +37,7 @@ class ResponseUrls:
         self._prefix = f"{origin}/"
         # A Slack on this machine is never asked for through a proxy.
         proxies = [] if real else [urllib.request.ProxyHandler({})]
-        self._opener = urllib.request.build_opener(_NoRedirects, *proxies)
+        self._opener = urllib.request.build_opener(NoRedirects, *proxies)
 
     def allows(self, url: str) -> bool:
         """Whether `url` is a response_url of our Slack: exactly its scheme, host and port."""

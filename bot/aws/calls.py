@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from bot.core.environments import Target
-from bot.core.errors import AwsError, Throttled
+from bot.core.errors import AwsError, Stopping, Throttled
 
 if TYPE_CHECKING:
     from bot.aws.crew import Crew
 
 T = TypeVar("T")
 
-GIVEN_UP, TIME_LIMIT = "GivenUp", "TimeLimit"  # codes of what no answer of AWS's stands behind
+# Codes of what no answer of AWS's stands behind.
+GIVEN_UP, TIME_LIMIT, LATE, STOPPING = "GivenUp", "TimeLimit", "Late", "Stopping"
+PATIENCE = 3.0  # seconds that calls on the side may take beyond what they are beside
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to AWS. A call on the side is hardly repeated: the reading can do without."""
+    """One call to AWS. A call on the side (`aside`) is hardly repeated: the reading can do without."""
 
     service: str
     operation: str
@@ -36,8 +38,16 @@ Answer: TypeAlias = dict[str, Any]
 Steps: TypeAlias = Generator[Call, Answer, T]
 
 
+def stopping() -> Stopping:
+    """What whoever waits for AWS is told when patchbot ends."""
+    return Stopping("patchbot is stopping.", code=STOPPING, hint="Ask again when it is back.")
+
+
 class Round:
-    """All calls of one reading: where they go, and how long they may take."""
+    """All calls of one reading: where they go, and how long they may take.
+
+    Calls on the side, which change no number, are waited for at most PATIENCE from the first time anybody waits.
+    """
 
     def __init__(self, crew: Crew, target: Target, *, time_limit: float) -> None:
         self.target = target
@@ -48,6 +58,7 @@ class Round:
         self._crew = crew
         self._time_limit = time_limit
         self._ends_at = crew.monotonic() + time_limit
+        self._asides_end_at: float | None = None
 
     def __enter__(self) -> Round:
         return self
@@ -72,12 +83,31 @@ class Round:
                 raise self.why_over() from None
             return future.result()
 
+    def wait_aside(self, future: Future[T], operation: str) -> T:
+        """What steps on the side return. Raises what they raise, and AwsError when they take too long."""
+        now = self._crew.monotonic()
+        if self._asides_end_at is None:
+            self._asides_end_at = min(now + PATIENCE, self._ends_at)
+        try:
+            return future.result(max(0.0, self._asides_end_at - now))
+        except TimeoutError:
+            if future.done():
+                return future.result()
+            raise AwsError(
+                f"{operation} did not answer in time.",
+                code=LATE,
+                operation=operation,
+                hint="Try again; if it stays so, check the network and the proxy.",
+            ) from None
+
     def run(self, steps: Steps[T]) -> T:
         """Begin the steps and wait for them; see `wait`."""
         return self.wait(self.start(steps))
 
     def why_over(self) -> AwsError:
         """Why a call is not made any more; the same for all of the round, so that they make one gap."""
+        if self._crew.closed:
+            return stopping()
         if self.refusal is not None:
             return self.refusal
         if self._crew.monotonic() < self._ends_at:

@@ -10,12 +10,13 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.aws import failures
-from bot.aws.calls import Answer, Call, Round, Steps
+from bot.aws.calls import Answer, Call, Round, Steps, stopping
 from bot.aws.clients import Clients
 from bot.aws.pace import Pace
 from bot.core.environments import Account
@@ -25,8 +26,10 @@ T = TypeVar("T")
 
 TRIES = 4  # of a call that met a passing trouble; a refused pace: until the time limit
 TRIES_ASIDE = 2
+REFUSALS_ASIDE = 6  # of the pace, after which a call on the side is given up
 FIRST_BACKOFF = 0.25
 IDLE = 5.0  # seconds after which a thread without work ends
+FAREWELL = 1.0  # seconds that calls on the wire are waited for when the crew is closed
 
 
 class LaneKey(NamedTuple):
@@ -47,6 +50,7 @@ class _Job(Generic[T]):
     result: Future[T]
     call: Call = field(init=False)
     tries: int = 0
+    refusals: int = 0
     not_before: float = 0.0
 
 
@@ -76,7 +80,8 @@ class Crew:
         self._changed = threading.Condition()
         self._lanes: OrderedDict[LaneKey, _Lane] = OrderedDict()
         self.threads: set[threading.Thread] = set()
-        self._closed = False
+        self.closed = False
+        self._performing: set[_Job[Any]] = set()
         self._idle = 0
         self._queued = 0
 
@@ -105,13 +110,21 @@ class Crew:
             self._advance(job, None, around.why_over())
 
     def close(self) -> None:
-        """End the threads. A call on the wire is waited for at most a moment."""
+        """End the threads. Whoever waits for a call is told at once; one on the wire is waited for a moment."""
         with self._changed:
-            self._closed = True
-            threads = list(self.threads)
+            self.closed = True
+            threads, given_up = list(self.threads), list(self._performing)
+            for lane in self._lanes.values():
+                given_up += lane.waiting
+                self._queued -= len(lane.waiting)
+                lane.waiting.clear()
             self._changed.notify_all()
+        for job in given_up:
+            with suppress(InvalidStateError):
+                job.result.set_exception(stopping())
+        until = time.monotonic() + FAREWELL
         for thread in threads:
-            thread.join(timeout=1)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
 
     def _advance(self, job: _Job[Any], answer: Answer | None, error: Exception | None) -> None:
         """Give the steps their answer; queue the call they ask for next, or end their future."""
@@ -123,16 +136,18 @@ class Crew:
             else:
                 job.call = next(job.steps)
         except StopIteration as end:
-            job.result.set_result(end.value)
+            with suppress(InvalidStateError):  # already told that patchbot is stopping
+                job.result.set_result(end.value)
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the future is told
-            job.result.set_exception(raised)
+            with suppress(InvalidStateError):
+                job.result.set_exception(raised)
         else:
-            job.tries, job.not_before = 0, 0.0
+            job.tries, job.refusals, job.not_before = 0, 0, 0.0
             self._queue(job)
 
     def _queue(self, job: _Job[Any], *, first: bool = False) -> None:
         with self._changed:
-            over = job.round.over or self._closed
+            over = job.round.over or self.closed
             if not over:
                 waiting = self._lane(_key(job)).waiting
                 waiting.appendleft(job) if first else waiting.append(job)
@@ -164,8 +179,9 @@ class Crew:
                 job, wait = self._due(now)
                 if job is not None:
                     self._queued -= 1
+                    self._performing.add(job)
                     return job
-                if self._closed or (not self._queued and now >= idle_until):
+                if self.closed or (not self._queued and now >= idle_until):
                     self.threads.discard(threading.current_thread())
                     return None
                 self._idle += 1
@@ -210,6 +226,7 @@ class Crew:
     def _note(self, job: _Job[Any], error: Exception | None, sent_at: float) -> None:
         """Count the call and let the pace learn from it."""
         with self._changed:
+            self._performing.discard(job)
             pace, now = self._lane(_key(job)).pace, self.monotonic()
             job.round.calls += 1
             if error is None:
@@ -222,11 +239,14 @@ class Crew:
 
     def _try_again(self, job: _Job[Any], error: Exception) -> bool:
         """Queue the call once more if that may help."""
-        if isinstance(error, Throttled):
-            self._queue(job, first=True)
-            return True
-        job.tries += 1
         aside = job.call.aside
+        if isinstance(error, Throttled):
+            job.refusals += 1
+            again = not aside or job.refusals < REFUSALS_ASIDE
+            if again:
+                self._queue(job, first=True)
+            return again
+        job.tries += 1
         if (
             isinstance(error, AwsError)
             and failures.is_transient(error)

@@ -11,7 +11,8 @@
     ├── AwsError              AWS answered no, or did not answer: exit code 4 when nothing at all was read
     │   ├── AccessDenied      a missing right; names the operation
     │   ├── Throttled         the time limit passed while AWS kept refusing the pace
-    │   └── Unreachable       no connection, no credentials, no such endpoint
+    │   ├── Unreachable       no connection, no credentials, no such endpoint
+    │   └── Stopping          patchbot itself is being stopped: this says nothing about AWS
     └── SlackError            Slack refused or could not be reached: exit code 4
 
 Anything else that is raised is a fault of ours: the person sees an error id, the log has the rest.
@@ -86,16 +87,26 @@ class Conflict(StorageError):
 
 
 class AwsError(PatchbotError):
-    """AWS did not give what was asked for. `code` is AWS's own error code, or the kind of failure."""
+    """AWS did not give what was asked for. `code` is AWS's own error code, or the kind of failure.
+
+    `account` is the account that was asked, as far as that is known.
+    """
 
     exit_code = 4
 
     def __init__(
-        self, message: str, *, code: str = "", operation: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        code: str = "",
+        operation: str = "",
+        hint: str = "",
+        account: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
         self.operation = operation
+        self.account = account
 
 
 class AccessDenied(AwsError):
@@ -108,6 +119,10 @@ class Throttled(AwsError):
 
 class Unreachable(AwsError):
     """AWS could not be reached or asked: network, endpoint, credentials."""
+
+
+class Stopping(AwsError):
+    """patchbot is being stopped; what was under way was given up. Nothing about AWS is known from it."""
 
 
 class SlackError(PatchbotError):

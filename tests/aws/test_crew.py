@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from bot.aws.calls import Call, Round, Steps
-from bot.aws.crew import TRIES, Crew, LaneKey
+from bot.aws.crew import REFUSALS_ASIDE, TRIES, Crew, LaneKey
 from bot.core.environments import Account, Target
-from bot.core.errors import AwsError, Throttled, Unreachable
+from bot.core.errors import AwsError, Stopping, Throttled, Unreachable
 
 HERE, THERE = Target(Account(), "eu-central-1"), Target(Account(), "us-east-1")
 ASK = Call("ssm", "DescribeInstanceProperties", {"MaxResults": 5})
@@ -130,12 +130,12 @@ def test_throttling_is_tried_until_the_time_limit_and_told_in_awss_words(
         raise refusal("ThrottlingException")
 
     crew = make_crew(handler)
-    with (
-        Round(crew, HERE, time_limit=0.2) as around,
-        pytest.raises(Throttled, match="DescribeInstanceProperties in eu-central-1: No"),
-    ):
-        around.run(asking())
-    assert around.throttled >= 1
+    with Round(crew, HERE, time_limit=1) as around:
+        futures = [around.start(asking()) for _ in range(12)]
+        for future in futures:
+            with pytest.raises(Throttled, match="DescribeInstanceProperties in eu-central-1: No"):
+                around.wait(future)
+    assert around.throttled > 4
     assert crew.pace(LaneKey(HERE.account, HERE.region, "ssm", ASK.operation)).limited
     assert not crew.pace(LaneKey(HERE.account, HERE.region, "ssm", "Other")).limited
     assert not crew.pace(LaneKey(HERE.account, THERE.region, "ssm", ASK.operation)).limited
@@ -206,6 +206,41 @@ def test_a_call_on_the_side_that_times_out_is_not_repeated(make_crew: MakeCrew) 
     assert len(calls) == 1
 
 
+def test_a_call_on_the_side_is_given_up_under_throttling(make_crew: MakeCrew) -> None:
+    """After a few refusals, though the round goes on."""
+    calls = []
+
+    def handler(region: str, method: str) -> dict[str, Any]:
+        calls.append(method)
+        raise refusal("ThrottlingException")
+
+    with Round(make_crew(handler), HERE, time_limit=60) as around, pytest.raises(Throttled):
+        around.run(asking(ASIDE))
+    assert len(calls) == REFUSALS_ASIDE
+    assert around.refusal is None
+
+
+def test_calls_on_the_side_are_not_waited_for_long(
+    make_crew: MakeCrew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them share one short patience, and the error says in words which did not answer."""
+    monkeypatch.setattr("bot.aws.calls.PATIENCE", 0.05)
+    release = threading.Event()
+
+    def handler(region: str, method: str) -> dict[str, Any]:
+        release.wait(10)
+        return {"ok": True}
+
+    with Round(make_crew(handler), HERE, time_limit=60) as around:
+        futures = [around.start(asking(ASIDE)) for _ in range(2)]
+        for future in futures:
+            with pytest.raises(AwsError, match="ec2:DescribeTags did not answer in time"):
+                around.wait_aside(future, "ec2:DescribeTags")
+        release.set()
+        assert around.wait(futures[0]) == {"ok": True}
+        assert around.wait_aside(futures[0], "ec2:DescribeTags") == {"ok": True}
+
+
 def test_steps_may_catch_an_error_and_ask_otherwise(make_crew: MakeCrew) -> None:
     """That is how a fallback is written."""
 
@@ -265,6 +300,32 @@ def test_a_closed_crew_has_no_threads(make_crew: MakeCrew) -> None:
         assert not [t for t in threading.enumerate() if t in crew.threads]
         with pytest.raises(AwsError):
             around.run(asking())
+
+
+def test_closing_tells_everybody_at_once(make_crew: MakeCrew) -> None:
+    """Also whoever waits for a call on the wire, or for its turn; what comes back later harms nobody."""
+    started, release = threading.Event(), threading.Event()
+
+    def handler(region: str, method: str) -> dict[str, Any]:
+        started.set()
+        release.wait(10)
+        return {}
+
+    crew = make_crew(handler, size=1)
+    with Round(crew, HERE, time_limit=60) as around:
+        futures = [around.start(asking()) for _ in range(3)]
+        assert started.wait(5)
+        closing = threading.Thread(target=crew.close)
+        closing.start()
+        for future in futures:
+            with pytest.raises(Stopping, match="patchbot is stopping"):
+                around.wait(future)
+        assert not release.is_set()
+        with pytest.raises(Stopping):
+            around.run(asking())
+    release.set()
+    closing.join(5)
+    assert not closing.is_alive()
 
 
 def test_threads_end_when_there_is_nothing_to_do(

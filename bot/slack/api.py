@@ -28,6 +28,8 @@ from bot.core.errors import SlackError
 SLACK: Final = "https://slack.com/api/"
 NO_ANSWER: Final = "no_answer"
 """The code of a SlackError when nobody knows whether Slack did what it was asked."""
+UNREADABLE: Final = "unreadable_answer"
+"""The code of a SlackError when Slack's answer does not say what it has to."""
 
 _TIMEOUT_SECONDS: Final = 10
 _PATIENCE_SECONDS: Final = 10
@@ -205,4 +207,4 @@ def code_of(error: SlackApiError) -> str:
     """Slack's name for it. What is no JSON (a page of a proxy, say) stands in the SDK's error in full."""
     response = error.response
     told = response.get("error") if isinstance(response, SlackResponse | dict) else None
-    return told if isinstance(told, str) and _NAME.fullmatch(told) else "unreadable_answer"
+    return told if isinstance(told, str) and _NAME.fullmatch(told) else UNREADABLE

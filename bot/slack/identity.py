@@ -5,19 +5,17 @@ Fails closed: what Slack does not tell is not assumed. What it told is kept for 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from bot.core.errors import NotAllowed, SlackError
 from bot.core.identity import Kind, Person
-from bot.slack.api import SlackApi
+from bot.slack.api import UNREADABLE, SlackApi, slack_error
 from bot.slack.incoming import Sender
+from bot.slack.kept import Kept
 from bot.slack.pacing import Seconds
 
-KEPT_SECONDS: Final = 300
-_REMEMBERED: Final = 10_000
 _SLACKBOT: Final = "USLACKBOT"
 # Answers about a user group that will be the same in a minute. Others (no answer, too many calls) are asked again.
 _LASTING: Final = frozenset(
@@ -25,8 +23,8 @@ _LASTING: Final = frozenset(
 )
 _UNKNOWN_USERS: Final = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 
-K = TypeVar("K")
-V = TypeVar("V")
+_BOTS: Final = ("is_workflow_bot", "is_connector_bot")
+_FLAGS: Final = ("is_bot", "is_restricted", "is_ultra_restricted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,8 @@ class Directory:
         self._api = api
         self._usergroups = tuple(sorted(usergroups))
         self._home = Home(home_team) if home_team else None
-        self._users: _Kept[str, Mapping[str, Any]] = _Kept(api.user, clock)
-        self._members: _Kept[str, frozenset[str] | str] = _Kept(self._read_group, clock)
+        self._users: Kept[str, tuple[Kind, Mapping[str, Any]]] = Kept(self._read_user, clock)
+        self._members: Kept[str, frozenset[str] | str] = Kept(self._read_group, clock)
 
     def home(self) -> Home:
         """The home workspace, asked of Slack once. Raises SlackError."""
@@ -85,12 +83,11 @@ class Directory:
         if sender.user_id == _SLACKBOT:
             return _nobody(sender, Kind.BOT)
         try:
-            user = self._users.get(sender.user_id)
+            kind, user = self._users.get(sender.user_id)
         except SlackError as error:
             if error.code in _UNKNOWN_USERS:
                 return _nobody(sender, Kind.STRANGER)
             raise
-        kind = kind_of(user, home)
         if kind is not Kind.MEMBER:
             return _nobody(sender, kind)
         groups, unread = self._groups_of(sender.user_id)
@@ -118,6 +115,10 @@ class Directory:
                 groups.add(group)
         return frozenset(groups), unread
 
+    def _read_user(self, user_id: str) -> tuple[Kind, Mapping[str, Any]]:
+        user = self._api.user(user_id)
+        return kind_of(user, self.home(), asked=user_id), user
+
     def _read_group(self, group_id: str) -> frozenset[str] | str:
         """The members, or Slack's reason where asking again soon is no use."""
         try:
@@ -128,20 +129,35 @@ class Directory:
             raise
 
 
-def kind_of(user: Mapping[str, Any], home: Home) -> Kind:
-    """What kind of account users.info describes.
+def kind_of(user: Mapping[str, Any], home: Home, *, asked: str) -> Kind:
+    """What kind of account users.info describes, `asked` being the id it was asked for.
 
-    Source: Slack, “User object”. `is_app_user` is no sign of a bot: it marks people who authorised the app.
+    Raises SlackError where it does not say so in full. Source: Slack, “User object”; there, an account of elsewhere
+    or a deactivated one lacks the flags of a member. `is_app_user` is no sign of a bot: it marks people who
+    authorised the app.
     """
+    if user.get("id") != asked:
+        raise _unreadable()
     if not _is_of(user, home) or user.get("is_stranger"):
         return Kind.STRANGER
-    if user.get("deleted"):
+    if _flag(user, "deleted"):
         return Kind.DEACTIVATED
-    if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == _SLACKBOT:
+    is_bot, *restricted = (_flag(user, name) for name in _FLAGS)
+    if is_bot or any(user.get(name) for name in _BOTS) or asked == _SLACKBOT:
         return Kind.BOT
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return Kind.GUEST
-    return Kind.MEMBER
+    return Kind.GUEST if any(restricted) else Kind.MEMBER
+
+
+def _flag(user: Mapping[str, Any], name: str) -> bool:
+    """A flag that users.info always names. Raises SlackError where it does not."""
+    value = user.get(name)
+    if not isinstance(value, bool):
+        raise _unreadable()
+    return value
+
+
+def _unreadable() -> SlackError:
+    return slack_error(UNREADABLE, method="users.info")
 
 
 def _is_foreign(sender: Sender, home: Home) -> bool:
@@ -156,11 +172,13 @@ def _is_of(user: Mapping[str, Any], home: Home) -> bool:
     if user.get("team_id") == home.team_id:
         return True
     across = user.get("enterprise_user")
+    if not home.enterprise_id or not isinstance(across, dict):
+        return False
+    teams = across.get("teams")
     return (
-        bool(home.enterprise_id)
-        and isinstance(across, dict)
-        and across.get("enterprise_id") == home.enterprise_id
-        and home.team_id in (across.get("teams") or ())
+        across.get("enterprise_id") == home.enterprise_id
+        and isinstance(teams, list)  # in a text, the id could be part of another one
+        and home.team_id in teams
     )
 
 
@@ -173,25 +191,3 @@ def _name(user: Mapping[str, Any]) -> str:
     profile = user.get("profile")
     told = profile.get("real_name") if isinstance(profile, dict) else ""
     return str(told or user.get("real_name") or user.get("name") or "")
-
-
-class _Kept(Generic[K, V]):
-    """What `read` returned, for five minutes. Failures are not kept; two threads may read the same at once."""
-
-    def __init__(self, read: Callable[[K], V], clock: Seconds) -> None:
-        self._read = read
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._values: dict[K, tuple[float, V]] = {}
-
-    def get(self, key: K) -> V:
-        with self._lock:
-            kept = self._values.get(key)
-        if kept is not None and kept[0] > self._clock():
-            return kept[1]
-        value = self._read(key)
-        with self._lock:
-            if len(self._values) >= _REMEMBERED:
-                self._values.clear()
-            self._values[key] = (self._clock() + KEPT_SECONDS, value)
-        return value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.core.errors import SlackError
 from bot.core.identity import AccessPolicy, Kind, Members
 from bot.demo.slack.demo_workspace import (
     DANA,
@@ -22,6 +24,7 @@ from bot.demo.slack.demo_workspace import (
     WORKFLOW,
 )
 from bot.demo.slack.workspace import User
+from bot.slack.api import UNREADABLE
 from bot.slack.identity import Home, kind_of
 from tests.slack import signed
 from tests.slack.conftest import SAMPLE, MakeWorld, World, desk_of, until
@@ -170,36 +173,71 @@ def test_a_configured_home_team_counts_not_that_of_the_token(make_world: MakeWor
     assert "only members" in said_to(world, MAYA)
 
 
-ACCOUNT = {"id": "U1", "team_id": "T1"}
+ACCOUNT = {
+    "id": "U1",
+    "team_id": "T1",
+    "deleted": False,
+    "is_bot": False,
+    "is_restricted": False,
+    "is_ultra_restricted": False,
+}
+ALONE = Home("T1")
 GRID = Home("T1", enterprise_id="E1")
 WORKSPACES = {"enterprise_id": "E1", "teams": ["T1", "T2"]}
+ELSEWHERE = {"enterprise_id": "E2", "teams": ["T1"]}
+AS_TEXT = {"enterprise_id": "E1", "teams": "T11"}
 
 
 @pytest.mark.parametrize(
-    ("account", "home", "kind"),
+    ("changes", "home", "kind"),
     [
-        (ACCOUNT, Home("T1"), Kind.MEMBER),
-        ({**ACCOUNT, "is_app_user": True}, Home("T1"), Kind.MEMBER),
-        ({**ACCOUNT, "is_workflow_bot": True}, Home("T1"), Kind.BOT),
-        ({**ACCOUNT, "is_stranger": True}, Home("T1"), Kind.STRANGER),
-        ({**ACCOUNT, "is_bot": True, "deleted": True}, Home("T1"), Kind.DEACTIVATED),
-        ({**ACCOUNT, "team_id": "T2"}, Home("T1"), Kind.STRANGER),
-        ({**ACCOUNT, "team_id": "T2", "enterprise_user": WORKSPACES}, Home("T1"), Kind.STRANGER),
-        ({**ACCOUNT, "team_id": "T2", "enterprise_user": WORKSPACES}, GRID, Kind.MEMBER),
-        ({**ACCOUNT, "team_id": "E1", "enterprise_user": WORKSPACES}, GRID, Kind.MEMBER),
-        ({**ACCOUNT, "team_id": "E1"}, GRID, Kind.STRANGER),
-        (
-            {
-                **ACCOUNT,
-                "team_id": "T3",
-                "enterprise_user": {"enterprise_id": "E2", "teams": ["T1"]},
-            },
-            GRID,
-            Kind.STRANGER,
-        ),
-        ({}, Home("T1"), Kind.STRANGER),
-        ({}, Home(""), Kind.STRANGER),
+        ({}, ALONE, Kind.MEMBER),
+        ({"is_app_user": True}, ALONE, Kind.MEMBER),
+        ({"is_workflow_bot": True}, ALONE, Kind.BOT),
+        ({"is_connector_bot": True}, ALONE, Kind.BOT),
+        ({"is_stranger": True}, ALONE, Kind.STRANGER),
+        ({"is_ultra_restricted": True}, ALONE, Kind.GUEST),
+        ({"is_bot": True, "deleted": True}, ALONE, Kind.DEACTIVATED),
+        ({"team_id": "T2"}, ALONE, Kind.STRANGER),
+        ({"team_id": "T2", "enterprise_user": WORKSPACES}, ALONE, Kind.STRANGER),
+        ({"team_id": "T2", "enterprise_user": WORKSPACES}, GRID, Kind.MEMBER),
+        ({"team_id": "E1", "enterprise_user": WORKSPACES}, GRID, Kind.MEMBER),
+        ({"team_id": "E1"}, GRID, Kind.STRANGER),
+        ({"team_id": "T3", "enterprise_user": ELSEWHERE}, GRID, Kind.STRANGER),
+        ({"team_id": "T2", "enterprise_user": AS_TEXT}, GRID, Kind.STRANGER),
+        ({"team_id": None}, ALONE, Kind.STRANGER),
+        ({"team_id": None}, Home(""), Kind.STRANGER),
     ],
 )
-def test_the_kind_of_an_account(account: dict[str, Any], home: Home, kind: Kind) -> None:
-    assert kind_of(account, home) is kind
+def test_the_kind_of_an_account(changes: dict[str, Any], home: Home, kind: Kind) -> None:
+    assert kind_of({**ACCOUNT, **changes}, home, asked="U1") is kind
+
+
+def test_what_slack_leaves_out_of_the_deactivated_and_of_strangers_is_not_needed() -> None:
+    """Their profiles are shorter than those of members."""
+    gone = {"id": "U1", "team_id": "T1", "deleted": True}
+    assert kind_of(gone, ALONE, asked="U1") is Kind.DEACTIVATED
+    assert kind_of({"id": "U1", "team_id": "T2"}, ALONE, asked="U1") is Kind.STRANGER
+
+
+@pytest.mark.parametrize("name", ["deleted", "is_bot", "is_restricted", "is_ultra_restricted"])
+@pytest.mark.parametrize("value", [None, "false", 0])
+def test_a_flag_that_is_not_told_is_not_assumed(name: str, value: object) -> None:
+    with pytest.raises(SlackError) as caught:
+        kind_of({**ACCOUNT, name: value}, ALONE, asked="U1")
+    assert caught.value.code == UNREADABLE
+
+
+@pytest.mark.parametrize("answer", [{}, {**ACCOUNT, "id": "U2"}, {**ACCOUNT, "id": None}])
+def test_an_answer_about_somebody_else_is_no_answer(answer: dict[str, Any]) -> None:
+    with pytest.raises(SlackError):
+        kind_of(answer, ALONE, asked="U1")
+
+
+def test_whoever_slack_describes_in_part_is_refused_with_the_reason(world: World) -> None:
+    live = world.slack.live
+    shown = live.users[MAYA]
+    world.slack.admin.add_user(replace(shown, is_restricted=None))  # type: ignore[arg-type]
+    assert "I could not check who you are" in said_to(world, MAYA)
+    world.slack.admin.add_user(shown)
+    assert said_to(world, MAYA) == "echo: hello"

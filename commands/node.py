@@ -24,7 +24,7 @@ from bot.core.explain import next_steps, why
 from bot.core.figures import gap_row, node_row
 from bot.core.nodes import Baseline, Patch
 from bot.core.reports import BaselineRow, NodeReport, PatchRow
-from bot.core.summaries import STATUS_WORDS, about_baseline, in_short
+from bot.core.summaries import STATUS_WORDS, about_baseline, group_in_words, in_short
 from bot.core.wording import ago, counted, listed
 from bot.services.compliance import PatchDetails
 
@@ -159,7 +159,7 @@ def _facts(report: NodeReport, context: Context) -> tuple[tuple[str, str], ...]:
         ("Environment", listed(report.environments)),
         ("System", node.platform),
         ("Owner", node.owner or "none"),
-        ("Patch group", node.patch_group or "none"),
+        ("Patch group", group_in_words(node)),
         ("Baseline", f"{named}{node.baseline_id}".strip()),
         ("Where", f"{node.account}/{node.region}".strip("/")),
         ("Address", report.ip_address),

@@ -41,6 +41,8 @@ class Tags:
     _owners: Future[dict[str, str]] | None = None
     _systems_manager: list[Future[set[str]]] = field(default_factory=list)
     _asked_ec2: bool = False
+    _refused: bool = False
+    _of_hybrids: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def see(self, instance_ids: Iterable[str]) -> None:
         """Nodes were found: ask EC2 about the first instance, Systems Manager about the first hybrid node."""
@@ -58,6 +60,7 @@ class Tags:
                 tagged: dict[str, str] = self.round.wait(self._owners)
                 owners |= tagged
             except AwsError as error:
+                self._refused = True
                 notices = (
                     f"Owners are not shown for {self.round.target}: {_short(error)}.",
                     *notices,
@@ -68,12 +71,34 @@ class Tags:
         if not ids or not self.environment.owner_tag:
             return {}, ()
         tags, error = self.hybrids.read(self.round, ids)
+        self._of_hybrids = tags
         owners = {key: each.get(self.environment.owner_tag, "") for key, each in tags.items()}
         if len(tags) == len(ids):
             return owners, ()
         nodes = f"{len(ids) - len(tags)} hybrid nodes in {self.round.target}"
         why = f": {_short(error)}" if error is not None else " yet: a few are read each time"
         return owners, (f"Owners of {nodes} are not shown{why}.",)
+
+    def groups(self, instance_ids: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Instance id → patch group by tag, empty where it has none, of nodes whose patch state does not tell it.
+
+        Takes what `owners` brought. Where EC2 was asked nothing so far it is not asked now: a node that is not in
+        the answer has a group that nobody knows.
+        """
+        groups, instances = {}, []
+        for key in instance_ids:
+            if key in self._of_hybrids:
+                groups[key] = _group(self._of_hybrids[key])
+            elif not rows.hybrid(key):
+                instances.append(key)
+        if not instances or self._refused or not (self._owners or self._members):
+            return groups, ()
+        try:
+            tagged = self.round.run(values_of(PATCH_GROUP_TAGS, of=instances))
+        except AwsError as error:
+            what = "Patch groups of nodes without a patch state"
+            return groups, (f"{what} are not shown for {self.round.target}: {_short(error)}.",)
+        return groups | {key: tagged.get(key, "") for key in instances}, ()
 
     def names(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """Instance id → Name tag, for a reading whose enumeration had no names."""
@@ -157,6 +182,10 @@ class Tags:
             return ()
         where = f"{self.environment.name} in {self.round.target}"
         return (f"Stopped nodes of {where} are not counted: {_short(refusal)}.",)
+
+
+def _group(tags: Mapping[str, str]) -> str:
+    return next((tags[key] for key in PATCH_GROUP_TAGS if tags.get(key)), "")
 
 
 def _short(error: AwsError) -> str:

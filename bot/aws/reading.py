@@ -78,7 +78,7 @@ class TargetReader:
         found = self._gather()
         chosen, lost = self._chosen(present, members, found)
         account = self._identities.wait(self._round)
-        nodes, remarks = self._described(sorted(chosen), account, fallback)
+        nodes, remarks = self._described(sorted(chosen), account, fallback, found)
         counting, untold = self._counting(chosen, found)
         return TargetReading(
             self._round.target,
@@ -174,11 +174,13 @@ class TargetReader:
         return chosen, sum(key in present and key not in chosen for key in found.unread)
 
     def _described(
-        self, chosen: Sequence[str], account: str, fallback: str
+        self, chosen: Sequence[str], account: str, fallback: str, found: _Found
     ) -> tuple[list[ManagedNode], tuple[str, ...]]:
-        """The chosen nodes with owners and names, and remarks on what could not be read of them."""
+        """The chosen nodes with owners, groups and names, and remarks on what could not be read of them."""
         region = self._round.target.region
         owners, remarks = self._tags.owners(chosen)
+        groups, ungrouped = self._tags.groups(key for key in chosen if key not in found.states)
+        remarks = (*remarks, *ungrouped)
         names: dict[str, str] = {}
         if fallback:
             names, unnamed = self._tags.names()
@@ -191,6 +193,7 @@ class TargetReader:
                 region=region,
                 name=names.get(key, ""),
                 owner=owners.get(key, ""),
+                patch_group_tag=groups.get(key),
             )
             for key in chosen
         ]

@@ -38,7 +38,15 @@ def hybrid(instance_id: str) -> bool:
     return instance_id.startswith("mi-")
 
 
-def node(row: Row, *, account: str, region: str, name: str, owner: str) -> ManagedNode:
+def node(
+    row: Row,
+    *,
+    account: str,
+    region: str,
+    name: str,
+    owner: str,
+    patch_group_tag: str | None = None,
+) -> ManagedNode:
     """A row of DescribeInstanceProperties or DescribeInstanceInformation.
 
     `name` is used where the row has none; a hybrid node without either goes by its computer name.
@@ -61,6 +69,7 @@ def node(row: Row, *, account: str, region: str, name: str, owner: str) -> Manag
         resource_type=text(row.get("ResourceType")),
         ip_address=text(row.get("IPAddress")),
         owner=owner,
+        patch_group_tag=patch_group_tag,
     )
 
 

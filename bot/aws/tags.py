@@ -14,9 +14,12 @@ from bot.aws.pages import pages
 MOST_VALUES = 200  # of one EC2 filter
 
 
-def values_of(keys: Sequence[str], *, among: Sequence[str] = ()) -> Steps[dict[str, str]]:
+def values_of(
+    keys: Sequence[str], *, among: Sequence[str] = (), of: Sequence[str] = ()
+) -> Steps[dict[str, str]]:
     """Instance id → value of one of these tags; `among` limits it to tags with one of these values.
 
+    `of` are the instances that matter: few of them cost one page, more are found among the tags of all.
     Filters take wildcards and are therefore escaped; what comes back is compared once more. Raises AwsError.
     """
     found: dict[str, str] = {}
@@ -31,6 +34,8 @@ def values_of(keys: Sequence[str], *, among: Sequence[str] = ()) -> Steps[dict[s
     filters = [_filter("resource-type", ["instance"]), _filter("key", keys)]
     if 0 < len(among) <= MOST_VALUES:
         filters.append(_filter("value", among))
+    if 0 < len(of) <= MOST_VALUES:
+        filters.append(_filter("resource-id", of))
     call = Call("ec2", "DescribeTags", {"MaxResults": 1000, "Filters": filters}, aside=True)
     yield from pages(call, "Tags", each)
     return found

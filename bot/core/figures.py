@@ -184,9 +184,23 @@ def platform(one: Judged) -> str:
     return named or node.platform_type or "unknown"
 
 
-def patch_group(one: Judged) -> str:
-    """The patch group of the last operation; empty for a node outside every group or never scanned."""
-    return one.seen.state.patch_group if one.seen.state is not None else ""
+def patch_group(one: Judged) -> str | None:
+    """The patch group of the last operation, else by the node's tag; empty outside every group, None if not known."""
+    state = one.seen.state
+    return state.patch_group if state is not None else one.seen.node.patch_group_tag
+
+
+def _group_key(one: Judged) -> str:
+    group = patch_group(one)
+    if group is None:
+        return f"(not known: {_no_state(one)})"
+    return group or "(no patch group)"
+
+
+def _no_state(one: Judged) -> str:
+    if one.verdict.status is Status.STOPPED:
+        return "stopped"
+    return "could not be read" if one.seen.unread else "never scanned"
 
 
 BREAKDOWNS: dict[str, Callable[[Judged], str]] = {
@@ -195,7 +209,7 @@ BREAKDOWNS: dict[str, Callable[[Judged], str]] = {
     "owner": lambda one: one.seen.node.owner or "(no owner)",
     "account": lambda one: one.seen.node.account,
     "region": lambda one: one.seen.node.region,
-    "group": lambda one: patch_group(one) or "(no patch group)",
+    "group": _group_key,
 }
 
 
@@ -225,7 +239,8 @@ def node_row(one: Judged) -> NodeRow:
         platform=platform(one),
         platform_type=node.platform_type,
         owner=node.owner,
-        patch_group=state.patch_group,
+        patch_group=patch_group(one) or "",
+        patch_group_known=patch_group(one) is not None,
         baseline_id=state.baseline_id,
         status=one.verdict.status,
         reasons=one.verdict.reasons,

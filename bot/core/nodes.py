@@ -22,6 +22,8 @@ class ManagedNode:
     Texts are as AWS gave them and therefore untrusted: `name`, `owner` and the platform are written by people.
     `instance_state` is EC2's ("running", "stopped", …), lower case, empty where AWS did not say.
     `ping_status` is "Online", "ConnectionLost", "Inactive" or empty.
+    `patch_group_tag` is read for nodes without a patch state, which would tell it: empty where the tag is missing,
+    None where it was not read.
     """
 
     instance_id: str
@@ -38,6 +40,7 @@ class ManagedNode:
     resource_type: str = ""
     ip_address: str = ""
     owner: str = ""
+    patch_group_tag: str | None = None
 
     @property
     def key(self) -> NodeKey:

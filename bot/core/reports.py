@@ -74,7 +74,7 @@ class GapRow(Report):
 
 
 class NodeRow(Report):
-    """One node of a list."""
+    """One node of a list. `patch_group` is empty outside every group, and where it is not known."""
 
     instance_id: str
     name: str
@@ -84,6 +84,7 @@ class NodeRow(Report):
     platform_type: str = ""
     owner: str = ""
     patch_group: str
+    patch_group_known: bool = True
     baseline_id: str
     status: Status
     reasons: tuple[Reason, ...]

@@ -88,6 +88,16 @@ def in_short(row: NodeRow, now: datetime) -> str:
     return f"{what}; {worst}" if worst else what
 
 
+def group_in_words(row: NodeRow) -> str:
+    """The patch group of a node; where it is not known, why."""
+    if row.patch_group_known:
+        return row.patch_group or "none"
+    if row.status is Status.STOPPED:
+        return "not known (stopped)"
+    never = Reason.NEVER_SCANNED in row.reasons
+    return f"not known ({'never scanned' if never else 'could not be read'})"
+
+
 def _unknown_in_short(row: NodeRow, now: datetime) -> str:
     if Reason.NEVER_SCANNED in row.reasons:
         return "never scanned"

@@ -148,3 +148,9 @@ def m002_patches(db: Database) -> None:
         """
     )
     db.execute("CREATE INDEX patch_by_node ON patch (account, region, instance_id)")
+
+
+@migrations()
+def m003_patch_group_tag(db: Database) -> None:
+    """The patch group by the tag of nodes without a patch state; not known of those read before."""
+    db.execute("ALTER TABLE node ADD COLUMN patch_group_tag TEXT")

@@ -205,3 +205,33 @@ def test_wildcards_in_a_tag_value_mean_themselves(aws: SimulatedAws, gateway: Aw
     assert ids(reading) == {star.instance_id}
     sent = {value for call in aws.calls.matching(TAGS) for value in call.parameters.values()}
     assert "pr\\*d\\?" in sent
+
+
+@pytest.mark.parametrize(("fresh", "pages"), [(3, 1), (230, 1), (0, 0)])
+def test_patch_groups_of_nodes_never_scanned_cost_a_page(
+    aws: SimulatedAws, gateway: AwsGateway, fresh: int, pages: int
+) -> None:
+    """One more page of tags, however many they are below a thousand; none where every node was scanned."""
+    scanned = next(node for node in fleet_of(50).nodes if node.run and node.patch_group)
+    nodes = [
+        replace(
+            scanned, instance_id=f"i-{number:017x}", run=None if number < fresh else scanned.run
+        )
+        for number in range(fresh + 5)
+    ]
+    seed_directly(Fleet(scanned.last_ping, tuple(nodes)))
+    reading = gateway.read_target(EVERYTHING, TARGET)
+    told = [seen.node.patch_group_tag for seen in reading.observations if seen.state is None]
+    assert told == [scanned.patch_group] * fresh
+    assert aws.calls.count(TAGS) == 1 + pages
+
+
+def test_a_patch_group_that_nobody_can_read_is_not_taken_for_none(
+    aws: SimulatedAws, gateway: AwsGateway, small: Fleet
+) -> None:
+    """Without the right to read tags the group of a node never scanned is not known; one remark says so."""
+    aws.faults.deny(TAGS)
+    reading = gateway.read_target(EVERYTHING, TARGET)
+    told = {seen.node.patch_group_tag for seen in reading.observations if seen.state is None}
+    assert told == {None}
+    assert len(reading.notices) == 1

@@ -116,6 +116,28 @@ def test_stopped_nodes_are_there_without_a_patch_state(world: World) -> None:
     assert all(seen.state is None and not seen.unread for seen in stopped)
 
 
+def test_the_tag_tells_the_patch_group_where_no_patch_state_does(world: World) -> None:
+    """Of stopped and never scanned nodes, instances and hybrid ones; empty where they bear no such tag."""
+    reading = world.gateway.read_target(world.environment(selector=Selector()), EU)
+    told = {
+        seen.node.instance_id: seen.node.patch_group_tag
+        for seen in reading.observations
+        if seen.state is None
+    }
+    expected = {
+        node.instance_id: node.patch_group
+        for node in world.fleet.nodes
+        if node.region == EU.region
+        and node.state != "terminated"
+        and (node.state == "stopped" or node.run is None)
+    }
+    assert told == expected
+    assert "" in told.values()
+    assert len(set(told.values())) > 1
+    scanned = [seen.node for seen in reading.observations if seen.state is not None]
+    assert {node.patch_group_tag for node in scanned} == {None}
+
+
 def test_another_owner_tag_gives_other_owners(world: World) -> None:
     """The configured key decides."""
     environment = replace(world.environment(), owner_tag="Name")

@@ -11,11 +11,19 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.figures import BREAKDOWNS, judge_all, percent, status_report, worst_first
+from bot.core.figures import (
+    BREAKDOWNS,
+    judge_all,
+    node_row,
+    percent,
+    status_report,
+    worst_first,
+)
 from bot.core.judgement import Status
 from bot.core.nodes import ManagedNode, Observation, PatchState
 from bot.core.readings import Reading, TargetReading
 from bot.core.reports import NodeCounts
+from bot.core.selection import Filter, select
 from tests.core.fleets import NOW, STALE, TARGET, readings
 
 
@@ -176,3 +184,31 @@ def test_ten_worst_nodes_and_the_oldest_scan_are_told() -> None:
     assert len(report.worst_nodes) == 10
     assert report.oldest_operation_end_time == oldest
     assert all(row.status is Status.NON_COMPLIANT for row in report.worst_nodes)
+
+
+def test_a_patch_group_is_known_by_the_last_scan_or_by_the_tag() -> None:
+    """A node without a patch state is in the group of its tag; where that was not read nobody calls it "none"."""
+    node = ManagedNode("i-1", "1", "eu-central-1")
+    seen = (
+        Observation(replace(node, instance_id="i-1", patch_group_tag="web")),
+        Observation(replace(node, instance_id="i-2", patch_group_tag="")),
+        Observation(replace(node, instance_id="i-3")),
+        Observation(replace(node, instance_id="i-4"), unread="denied"),
+        Observation(
+            replace(node, instance_id="i-5", patch_group_tag="web"),
+            PatchState("i-5", patch_group="db", operation_end_time=NOW),
+        ),
+    )
+    reading = Reading("prod", NOW, (TargetReading(TARGET, "1", NOW, seen),))
+    report = status_report(reading, NOW, STALE, by="group")
+    assert {row.key for row in report.groups} == {
+        "web",
+        "db",
+        "(no patch group)",
+        "(not known: never scanned)",
+        "(not known: could not be read)",
+    }
+    judged = judge_all(reading, NOW, STALE)
+    assert [node_row(one).patch_group_known for one in judged] == [True, True, False, False, True]
+    named = Filter(state="all", group="(not known: never scanned)")
+    assert [one.seen.node.instance_id for one in select(judged, named)] == ["i-3"]

@@ -157,14 +157,16 @@ class FakeAws:
             raise self._failures[target]
 
     def _observe(self, environment: Environment, target: Target, known: FakeNode) -> Observation:
+        groups = [value for key in PATCH_GROUP_TAGS if (value := known.tags.get(key))]
         node = replace(known.node, owner=known.tags.get(environment.owner_tag, ""))
+        stateless = replace(node, patch_group_tag=groups[0] if groups else "")
         if node.stopped and not environment.selector.patch_groups:
-            return Observation(node)  # its patch state is not asked for: it changes no number
+            return Observation(stateless)  # its patch state is not asked for: it changes no number
         error, ids = self._state_failures.get(target, (None, ()))
         if error is not None and (ids is None or node.instance_id in ids):
-            return Observation(node, unread=error.message)
+            return Observation(stateless, unread=error.message)
         return Observation(
-            node,
+            stateless if known.state is None else node,
             known.state,
             counts_available_security_updates=self._counts_updates(target, known.state),
         )

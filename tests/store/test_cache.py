@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,6 +196,20 @@ def test_nobody_else_may_read_the_files(cache: ReadingCache, path: Path) -> None
     cache.save(PROD, READING)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert {stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()} == {0o600}
+
+
+def test_a_file_of_the_version_before_is_brought_up_to_date(path: Path) -> None:
+    """What it holds stays; what it could not hold is not known."""
+    cache = ReadingCache(path)
+    cache.save(PROD, READING)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE node DROP COLUMN patch_group_tag")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm003_patch_group_tag'")
+        connection.execute("PRAGMA user_version = 1")
+    kept = ReadingCache(path).load(PROD)
+    assert kept is not None
+    assert len(kept.observations) == len(READING.observations) > 0
+    assert {seen.node.patch_group_tag for seen in kept.observations} == {None}
 
 
 def _text(path: Path) -> None:

@@ -23,7 +23,7 @@ owner_tag = "Team"
 [environments.prod]
 regions = ["eu-central-1", "us-gov-west-1"]
 accounts = [
-  { id = "111122223333", role = "PatchBotReader", install_role = "PatchBotInstaller", external_id = "x" },
+  { id = "111122223333", role = "PatchBotReader", install_role = "PatchBotInstaller", external_id = "x7" },
   { id = "444455556666" },
 ]
 tags = { Environment = "prod", Tier = ["web", "db"] }
@@ -85,7 +85,7 @@ def test_three_lines_are_enough(tmp_path: Path) -> None:
 def test_every_key_arrives(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, FULL)
     prod, dev = settings.fleet().values()
-    reader = Account("111122223333", "PatchBotReader", "PatchBotInstaller", "x")
+    reader = Account("111122223333", "PatchBotReader", "PatchBotInstaller", "x7")
     other = Account("444455556666")
     assert prod == Environment(
         "prod",
@@ -159,6 +159,10 @@ def test_every_key_arrives(tmp_path: Path) -> None:
             PROD
             + 'accounts = [{ id = "111122223333", role = "arn:aws:iam::444455556666:role/x" }]',
             ["role of another account than 111122223333"],
+        ),
+        (
+            PROD + 'accounts = [{ id = "111122223333", role = "R", external_id = "x" }]',
+            ["accounts[1].external_id", "“x” is not an external id", "2 to 1224"],
         ),
         (PROD + 'stale_after = "a week"', ["'a week' is not a length of time", '"7d"']),
         (PROD + "stale_after = 7", ["7 is not a length of time", '"7d"']),

@@ -23,6 +23,7 @@ from bot.config.values import (
     AccountId,
     Duration,
     EnvironmentName,
+    ExternalId,
     Region,
     RoleName,
     TeamId,
@@ -70,7 +71,7 @@ class AccountTable(Table):
     id: AccountId = Field(description="the account, 12 digits in quotes")
     role: RoleName = Field("", description="role to assume for reading, by name or ARN")
     install_role: RoleName = Field("", description="role to assume for what was approved")
-    external_id: str = Field("", description="external id that goes with the roles")
+    external_id: ExternalId = Field("", description="external id that goes with the roles")
 
     @model_validator(mode="after")
     def _roles_are_its_own(self) -> Self:

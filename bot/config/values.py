@@ -60,6 +60,13 @@ RoleName: TypeAlias = Annotated[
         'a role: give its name ("PatchBotReader") or its ARN ("arn:aws:iam::111122223333:role/PatchBotReader")',
     ),
 ]
+ExternalId: TypeAlias = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9_+=,.@:/-]{2,1224}",
+        "an external id: AWS takes 2 to 1224 letters, digits and _+=,.@:/-",
+    ),
+]
 UserId: TypeAlias = Annotated[
     str,
     _matching(

@@ -44,6 +44,8 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
 
 
+FUTURE = timedelta(days=1)  # how far ahead of our clock a time may be and still be believed
+
 _COMPLIANT = Verdict(Status.COMPLIANT)
 _STOPPED = Verdict(Status.STOPPED)
 _NEVER_SCANNED = Verdict(Status.UNKNOWN, (Reason.NEVER_SCANNED,))
@@ -55,7 +57,7 @@ def judge(observation: Observation, now: datetime, stale_after: timedelta) -> Ve
     """The verdict on one node at `now`.
 
     A patch state younger than `stale_after` judges the node, also while its connection is lost. A state whose
-    operation has no valid end time has no age that could be trusted and counts as stale.
+    operation has no valid end time (or one in the far future) has no age that could be trusted and counts as stale.
     """
     if observation.node.stopped:
         return _STOPPED
@@ -64,7 +66,8 @@ def judge(observation: Observation, now: datetime, stale_after: timedelta) -> Ve
     state = observation.state
     if state is None:
         return _NEVER_SCANNED
-    if state.operation_end_time is None or now - state.operation_end_time >= stale_after:
+    end = state.operation_end_time
+    if end is None or end - now > FUTURE or now - end >= stale_after:
         return _STALE
     reasons = causes(state, observation.counts_available_security_updates)
     return Verdict(Status.NON_COMPLIANT, reasons) if reasons else _COMPLIANT

@@ -91,6 +91,20 @@ def test_a_state_judges_until_it_is_stale(age: timedelta, status: Status) -> Non
     assert verdict(seen).status is status
 
 
+@pytest.mark.parametrize(
+    ("ahead", "status"),
+    [
+        (timedelta(days=1), Status.COMPLIANT),
+        (timedelta(days=1, seconds=1), Status.UNKNOWN),
+        (timedelta(days=365_000), Status.UNKNOWN),
+    ],
+)
+def test_a_time_in_the_far_future_is_no_valid_one(ahead: timedelta, status: Status) -> None:
+    """It would never grow old: a node would count as fresh for ever."""
+    seen = Observation(NODE, replace(CLEAN, operation_end_time=NOW + ahead))
+    assert verdict(seen).status is status
+
+
 @pytest.mark.parametrize("missing", [0, 5])
 def test_a_state_without_a_time_is_stale(missing: int) -> None:
     """AWS's year 1 arrives as None: nobody knows how old that is."""

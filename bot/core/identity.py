@@ -60,6 +60,11 @@ class Members:
     users: frozenset[str] = frozenset()
     usergroups: frozenset[str] = frozenset()
 
+    @property
+    def anybody(self) -> bool:
+        """Whether it is given to anybody at all."""
+        return self.everyone or bool(self.users or self.usergroups)
+
     def contains(self, person: Person) -> bool:
         """Whether `person` is one of them (by the user groups that were looked up for the person)."""
         return self.everyone or person.id in self.users or bool(self.usergroups & person.groups)

@@ -13,7 +13,7 @@ from bot.core.ports import Clock
 from bot.core.proposals import Proposal, proposal_from
 from bot.core.requests import Request, RequestState, opened
 from bot.core.rules import ChangeRules
-from bot.core.runs import NodeOutcome, Purpose
+from bot.core.runs import RUN, NodeOutcome
 from bot.core.selection import EVERY_STATE, Filter
 from bot.core.wording import counted, span
 from bot.services import noticing
@@ -70,7 +70,7 @@ class Asking:
         return self._ask(person, proposal)
 
     def _failed(self, run_id: str) -> tuple[NodeKey, ...]:
-        results = self._ledger.results(run_id, Purpose.RUN)
+        results = self._ledger.results(run_id, RUN)
         return tuple(sorted(one.key for one in results if one.outcome in _RETRIED))
 
     def _ask(self, person: Person, proposal: Proposal) -> Effect:
@@ -117,7 +117,7 @@ class Asking:
 def _objections(person: Person, proposal: Proposal, rules: ChangeRules) -> tuple[str, ...]:
     """What speaks against asking at all, before AWS is read."""
     needs = rules.for_request(proposal.operation)
-    nobody = not (needs.approvers.everyone or needs.approvers.users or needs.approvers.usergroups)
+    nobody = not needs.approvers.anybody
     install = proposal.operation is Operation.INSTALL
     found = (
         (not rules.requesters.contains(person), f"you may not ask for changes in {rules.environment}"),

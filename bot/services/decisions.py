@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.core import requests, running
+from bot.core import requests, steering
 from bot.core.audit import Entry
 from bot.core.identity import Decision, Person
 from bot.core.ledger import Change, Ledger
@@ -128,27 +128,23 @@ class Decisions:
 
     def stop_run(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """Nothing more is sent, and our own commands are asked to stop."""
-        run, request, rules = self._run(body)
-        may = Decision(True)
-        if person.id != request.requester and not rules.approvers.contains(person):
-            may = Decision(False, "only its requester or an approver can stop a run")
-        move = running.cancel(run, person, self._clock(), may=may)
+        run, request, rules, _ = self._run(body)
+        move = steering.stop(run, person, requester=request.requester, allowed=rules.approvers)
         text = f"{run.id} is stopping: nothing more is sent; nodes already at work finish."
         return _moved_run(move, request, rules, text)
 
     def continue_run(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """Open the gate that the person saw closed, and no other."""
-        run, request, rules = self._run(body)
-        may = Decision(True)
-        if not rules.approvers.contains(person):
-            may = Decision(False, f"only approvers of {run.environment} can let a run go on")
-        elif request.rules.four_eyes and person.id == request.requester:
-            may = Decision(False, "you asked for the run, so somebody else must let it go on")
-        elif int(body["wave"]) != run.wave:
-            may = Decision(
-                False, f"that card was about wave {body['wave']}, and the run is at wave {run.wave}"
-            )
-        move = running.go_on(run, person, self._clock(), may=may)
+        run, request, rules, plan = self._run(body)
+        move = steering.proceed(
+            run,
+            person,
+            self._clock(),
+            wave=int(body["wave"]),
+            waves=len(plan.waves),
+            allowed=rules.approvers,
+            barred=request.requester if request.rules.four_eyes else "",
+        )
         return _moved_run(move, request, rules, f"{run.id} goes on after wave {run.wave}.")
 
     def _request(self, body: Mapping[str, Any]) -> tuple[Request, ChangeRules, Plan]:
@@ -165,12 +161,11 @@ class Decisions:
             raise Refusal("its sealed plan cannot be found", subject=subject)
         return request, rules, plan
 
-    def _run(self, body: Mapping[str, Any]) -> tuple[Run, Request, ChangeRules]:
+    def _run(self, body: Mapping[str, Any]) -> tuple[Run, Request, ChangeRules, Plan]:
         run = self._ledger.run(str(body["run"]))
         if run is None:
             raise Refusal("there is no such run")
-        request, rules, _ = self._request({"request": run.request})
-        return run, request, rules
+        return run, *self._request({"request": run.request})
 
     def _moved(self, move: Move, rules: ChangeRules, text: str) -> Effect:
         if not move.changed:
@@ -186,16 +181,16 @@ class Decisions:
         return Effect(apply)
 
 
-def _moved_run(move: running.RunMove, request: Request, rules: ChangeRules, text: str) -> Effect:
+def _moved_run(move: steering.Steered, request: Request, rules: ChangeRules, text: str) -> Effect:
     def apply(change: Change) -> str:
-        if not move.changed:
+        if not move.decision.allowed:
             write(change, move.entries)
             return refused(move.decision.reason)
         change.save_run(move.run, move.entries)
         noticing.show(change, noticing.about_run(move.run, request, rules))
         return text
 
-    return Effect(apply, allowed=move.changed)
+    return Effect(apply, allowed=move.decision.allowed)
 
 
 def _refused_move(change: Change, move: Move) -> str:

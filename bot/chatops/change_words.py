@@ -1,0 +1,145 @@
+"""Changes in words: what a plan does, where a request or run stands: the same in cards, modals and terminals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bot.core.change_reports import PlanReport, RequestRow, RunRow
+from bot.core.plans import Operation, PlannedNode, RebootOption
+from bot.core.runs import NodeOutcome, RunState
+from bot.core.wording import counted, listed
+
+PATCHES_SHOWN: Final = 5
+NODES_SHOWN: Final = 3
+RUN_STATES: Final = {
+    RunState.WAITING: "waiting to start",
+    RunState.RUNNING: "running",
+    RunState.PAUSED: "paused, a person decides",
+    RunState.CANCELLING: "stopping",
+    RunState.VERIFYING: "verifying by a scan",
+    RunState.VERIFIED: "verified",
+    RunState.PARTIAL: "ended in part",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "stopped",
+    RunState.ABANDONED: "abandoned, nothing was sent",
+    RunState.LOST_TRACK: "out of time, with nodes unaccounted for",
+}
+OUTCOMES: Final = {
+    NodeOutcome.SUCCESS: "succeeded",
+    NodeOutcome.RUNNING: "at work",
+    NodeOutcome.PENDING: "to come",
+    NodeOutcome.FAILED: "failed",
+    NodeOutcome.TIMED_OUT: "timed out",
+    NodeOutcome.UNDELIVERABLE: "not reached",
+    NodeOutcome.CANCELLED: "cancelled",
+    NodeOutcome.SKIPPED: "skipped",
+    NodeOutcome.UNKNOWN: "unknown",
+}
+
+
+def run_state(state: RunState) -> str:
+    """Where a run stands."""
+    return RUN_STATES.get(state, state.value.replace("_", " "))
+
+
+def what(operation: Operation, nodes: int, environment: str, *, rehearsal: bool) -> str:
+    """ "Install on 48 nodes of prod", with a mark in front when nothing will really be sent."""
+    told = f"{operation.value} on {counted(nodes, 'node')} of {environment}"
+    return f"Rehearsal: {told}" if rehearsal else told
+
+
+def reboots(number: int, operation: Operation, option: RebootOption) -> str:
+    """Whether and how many nodes reboot."""
+    if operation is Operation.SCAN:
+        return "none: a scan changes nothing"
+    if option is RebootOption.NO_REBOOT:
+        return "none (NoReboot): some patches count only after a reboot"
+    return f"up to {number:,} (RebootIfNeeded)"
+
+
+def of_request(row: RequestRow) -> str:
+    """What a request is for."""
+    return what(row.operation, row.nodes, row.environment, rehearsal=row.rehearsal)
+
+
+def of_run(row: RunRow) -> str:
+    """What a run does."""
+    return what(row.operation, row.nodes, row.environment, rehearsal=row.rehearsal)
+
+
+def waves(sizes: Sequence[int]) -> str:
+    """ "1 (canary), then 3 waves of up to 10 nodes"."""
+    if len(sizes) < 2:
+        return f"one wave of {counted(sum(sizes), 'node')}"
+    rest = sizes[1:]
+    return f"{counted(sizes[0], 'node')} first, then {counted(len(rest), 'wave')} of up to {counted(max(rest), 'node')}"
+
+
+def lacking(row: RequestRow) -> str:
+    """Which rule still lacks how many votes."""
+    who = f"an approver of {row.environment}" + (
+        " other than the requester" if row.four_eyes else ""
+    )
+    needed = (
+        "1 approval"
+        if row.approvals_needed == 1
+        else f"{row.approvals_needed} approvals by different people"
+    )
+    return f"Needs {needed}, each by {who}: {len(row.approved_by)} given, {row.lacking} to come."
+
+
+def worst_patches(nodes: Iterable[PlannedNode]) -> str:
+    """The patches that most nodes of a plan lack; empty where they were not read."""
+    tally = Counter(patch for node in nodes for patch in node.patches)
+    if not tally:
+        return ""
+    ranked = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = [f"{name} ({counted(number, 'node')})" for name, number in ranked[:PATCHES_SHOWN]]
+    more = [f"{len(ranked) - PATCHES_SHOWN:,} more"] if len(ranked) > PATCHES_SHOWN else []
+    return listed([*shown, *more])
+
+
+def severity(nodes: Sequence[PlannedNode]) -> str:
+    """How bad it is, in the baseline's words."""
+    critical = sum(node.critical > 0 for node in nodes)
+    security = sum(node.security > 0 for node in nodes)
+    missing = sum(node.missing + node.failed for node in nodes)
+    parts = [
+        f"{counted(missing, 'patch', 'patches')} missing or failed",
+        f"critical-level on {counted(critical, 'node')}" if critical else "",
+        f"security on {counted(security, 'node')}" if security else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def worst_nodes(nodes: Sequence[PlannedNode]) -> str:
+    """The first nodes of the plan: they are sealed worst first."""
+    shown = [node.name or node.key.instance_id for node in nodes[:NODES_SHOWN]]
+    more = [f"{len(nodes) - NODES_SHOWN:,} more"] if len(nodes) > NODES_SHOWN else []
+    return listed([*shown, *more])
+
+
+def outcomes(row: RunRow) -> str:
+    """ "31 succeeded · 2 failed · 15 to come"."""
+    return " · ".join(
+        f"{row.outcomes[one]:,} {words}" for one, words in OUTCOMES.items() if row.outcomes.get(one)
+    )
+
+
+def scope(report: PlanReport) -> str:
+    """What was filtered by, in words."""
+    filters = [f"{name}:{value}" for name, value in report.filters.items()]
+    return " ".join(
+        [*filters, *(f"patches:{','.join(report.patches)}" for _ in report.patches[:1])]
+    )
+
+
+def left_out(report: PlanReport) -> str:
+    """ "4 left out: 3 offline, 1 stopped"; empty when nothing is."""
+    if not report.excluded:
+        return ""
+    tally = Counter(row.obstacle.replace("_", " ") for row in report.excluded)
+    told = listed(f"{number:,} {name}" for name, number in tally.most_common())
+    return f"{counted(len(report.excluded), 'node')} left out: {told}"

@@ -1,0 +1,69 @@
+"""Draws the message of a notice from the ledger as it is at this moment. Pure but for reading the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.chatops import request_cards, run_cards
+from bot.chatops.reply import Card
+from bot.core.errors import NotFound
+from bot.core.ledger import Ledger, Notice
+from bot.core.plans import Plan
+from bot.core.requests import Request
+from bot.core.rules import ChangeRules
+from bot.services import noticing
+from bot.services.installs import request_row, run_report
+
+
+def draw(
+    notice: Notice, ledger: Ledger, now: datetime, *, rules: Mapping[str, ChangeRules] | None = None
+) -> Card:
+    """The card of `notice`. `rules` tell whether a glass may be broken; without them there is no button for it.
+
+    Raises NotFound for a kind that is not drawn here, or a subject that is not in the ledger.
+    """
+    if notice.kind in {noticing.RUN, noticing.RECEIPT, noticing.GATE}:
+        return _about_run(notice, ledger, now)
+    request, plan = _request(notice, ledger)
+    row = request_row(request, plan)
+    match notice.kind:
+        case noticing.APPROVAL:
+            found = (rules or {}).get(request.environment)
+            glass = found is not None and found.break_glass.anybody
+            return request_cards.approval_card(row, plan, glass=glass)
+        case noticing.REQUESTER:
+            return request_cards.requester_card(row, plan)
+        case noticing.REMINDER:
+            return request_cards.reminder_card(row)
+        case noticing.BREAK_GLASS:
+            return request_cards.break_glass_card(row, plan, reviewed_by=_reviewer(ledger, request))
+    raise NotFound(f"Notices of the kind “{notice.kind}” are not drawn here.")
+
+
+def _about_run(notice: Notice, ledger: Ledger, now: datetime) -> Card:
+    name, _, wave = notice.subject.partition("/")
+    run = ledger.run(name)
+    if run is None:
+        raise NotFound(f"There is no run {name}.")
+    report = run_report(ledger, run, now)
+    if notice.kind == noticing.GATE:
+        return run_cards.gate_card(report, int(wave))
+    if notice.kind == noticing.RECEIPT:
+        return run_cards.receipt_card(report)
+    return run_cards.run_card(report)
+
+
+def _request(notice: Notice, ledger: Ledger) -> tuple[Request, Plan]:
+    request = ledger.request(notice.subject)
+    plan = ledger.plan(request.digest) if request is not None else None
+    if request is None or plan is None:
+        raise NotFound(f"There is no request {notice.subject}.")
+    return request, plan
+
+
+def _reviewer(ledger: Ledger, request: Request) -> str:
+    """Who reviewed it; subjects match from the start, so R-1 must not take the review of R-12 for its own."""
+    subject = f"request/{request.id}"
+    links = ledger.audit(subject=subject, kind="request.reviewed")
+    return next((link.actor for link in links if link.subject == subject), "")

@@ -186,6 +186,15 @@ def expire(request: Request, now: datetime) -> Move | None:
     )
 
 
+def void(request: Request, now: datetime, *, why: str) -> Move:
+    """The end of an open request that may not be decided any more, whatever its time. Raises ValueError once it ended."""
+    if not request.is_open:
+        raise ValueError(f"{request.id} has ended already")
+    ended = _ended(request, RequestState.EXPIRED, now, by="patchbot", why=why)
+    body = {"why": why, "lacking": request.lacking}
+    return Move(ended, Decision(True), (_entry(ended, "expired", "patchbot", body),))
+
+
 def break_glass(
     request: Request, person: Person, reason: str, now: datetime, *, allowed: Members
 ) -> Move:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.core.audit import Finding, Head, Link, head_mac
 from bot.core.errors import Conflict, StorageError
-from bot.core.ledger import Change, InboxItem, Notice
+from bot.core.ledger import InboxItem, Notice
 from bot.core.plans import Plan, plan_from
 from bot.core.ports import Clock
 from bot.core.requests import Request
@@ -52,6 +52,7 @@ class SqliteLedger:
         self._clock = clock
         self._boot = boot
         self._lock = lock
+        self._after_dispatch: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -62,13 +63,14 @@ class SqliteLedger:
         key: bytes,
         boot: str = "",
         anchors: Iterable[Head] = (),
+        doubt: str = "",
         allow_network: bool = False,
     ) -> SqliteLedger:
         """The ledger at `path`, made where there is none, for this process alone until `close`.
 
-        `anchors` are the heads that were kept elsewhere. Whatever is wrong with the file is `read_only_reason`. Raises
-        StorageError when another process has it, on a network file system unless `allow_network`, and when the
-        directory cannot be used.
+        `anchors` are the heads that were kept elsewhere, `doubt` is what is wrong with them. Whatever is wrong with
+        the file is `read_only_reason`. Raises StorageError when another process has it, on a network file system
+        unless `allow_network`, and when the directory cannot be used.
         """
         kind = "" if allow_network else ledger_lock.network_file_system(path.parent)
         if kind:
@@ -78,7 +80,9 @@ class SqliteLedger:
             )
         lock = ledger_lock.take_lock(path.with_name("ledger.lock"))
         try:
-            file, ledger = ledger_start.start(path, clock=clock, boot=boot, anchors=tuple(anchors))
+            file, ledger = ledger_start.start(
+                path, clock=clock, boot=boot, anchors=tuple(anchors), doubt=doubt
+            )
         except BaseException:
             ledger_lock.release(lock)
             raise
@@ -103,6 +107,10 @@ class SqliteLedger:
     def read_only_reason(self) -> str:
         """Why nothing may change (a restored backup, a broken chain, …); empty when all is well."""
         return self._file.read_only_reason
+
+    def watch_dispatches(self, told: Callable[[], None]) -> None:
+        """Call `told` after every change in which a send moved, before whoever made it goes on."""
+        self._after_dispatch = told
 
     def close(self) -> None:
         """Let another process have it."""
@@ -141,7 +149,7 @@ class SqliteLedger:
             return tuple(rows.inbox_item(row) for row in found)
 
     @contextmanager
-    def change(self, *, taking: str = "") -> Iterator[Change]:
+    def change(self, *, taking: str = "") -> Iterator[SqliteChange]:
         """A transaction; with `taking` it also marks that inbox item as done. Raises Conflict when somebody took it
         before, and StorageError when the ledger is read-only or cannot be written.
         """
@@ -154,6 +162,8 @@ class SqliteLedger:
                 yield change
             finally:
                 change.end()
+        if change.moved_dispatch:
+            self._after_dispatch()
 
     def requests(self, *, only_open: bool = False) -> tuple[Request, ...]:
         """Requests, newest first."""

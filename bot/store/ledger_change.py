@@ -33,6 +33,7 @@ class SqliteChange:
         self._ledger = ledger
         self._boot = boot
         self._now = now
+        self.moved_dispatch = False
 
     def end(self) -> None:
         """Nothing can be changed through this object any more."""
@@ -63,9 +64,18 @@ class SqliteChange:
         ).fetchone()
         return f"{kind}-{row[0]}"
 
-    def skip_ids(self, number: int) -> None:
-        """Leave out that many ids of every kind: they may have been given out by what is not on this disk."""
-        self._open.execute("UPDATE counter SET last = last + ?", (number,))
+    def skip_ids(self, kind: str, number: int) -> None:
+        """Leave out ids: what is not on this disk may have used them."""
+        self._open.execute(
+            "INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET last = last + excluded.last",
+            (kind, number),
+        )
+
+    def discard_clicks(self) -> int:
+        """Take up every waiting click without doing what it says. Returns how many there were."""
+        return self._open.execute(
+            "UPDATE inbox SET taken_at = ? WHERE taken_at IS NULL", (from_time(self._now),)
+        ).rowcount
 
     def add_request(self, request: Request, plan: Plan, entries: Sequence[Entry]) -> None:
         """Store a new request with its sealed plan. Raises Conflict when the same plan is open already."""
@@ -133,6 +143,7 @@ class SqliteChange:
         }
         with self._step(entries, f"{name} cannot go from {was} to {dispatch.state}.") as connection:
             self._update("dispatch", rows.dispatch_row(dispatch), where=key)
+            self.moved_dispatch = True
             if dispatch.state in _MAY_RUN:
                 (operation,) = connection.execute(
                     "SELECT operation FROM request JOIN run ON run.request = request.id WHERE run.id = ?",

@@ -32,9 +32,12 @@ class _Wrong(Exception):
 
 
 def start(
-    path: Path, *, clock: Clock, boot: str, anchors: tuple[Head, ...]
+    path: Path, *, clock: Clock, boot: str, anchors: tuple[Head, ...], doubt: str = ""
 ) -> tuple[LedgerFile, str]:
-    """The file, ready to be written or with a reason why not, and the id of its ledger ("" when it cannot be read)."""
+    """The file, ready to be written or with a reason why not, and the id of its ledger ("" when it cannot be read).
+
+    `doubt` is a reason that was found elsewhere.
+    """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StorageError(
             f"SQLite {sqlite3.sqlite_version} is too old for the ledger.",
@@ -48,7 +51,7 @@ def start(
             _check(path, connection, ledger)
             file = LedgerFile(path)
             file.expect(connection)
-            check_anchors(path, ledger, anchors)
+            _check_anchors(path, ledger, anchors, doubt=doubt)
     except _Wrong as wrong:
         return LedgerFile(path, read_only_reason=str(wrong)), ledger
     except sqlite3.DatabaseError as error:
@@ -68,7 +71,7 @@ def start_reading(path: Path) -> tuple[LedgerFile, str]:
         return file, _id(connection)
 
 
-def check_anchors(path: Path, ledger: str, anchors: tuple[Head, ...]) -> None:
+def _check_anchors(path: Path, ledger: str, anchors: tuple[Head, ...], *, doubt: str) -> None:
     """Raises _Wrong when the log on the disk is not one that the heads kept elsewhere can have come from."""
     for anchor in sorted(anchors, key=lambda one: one.seq, reverse=True):
         if anchor.ledger != ledger:
@@ -81,6 +84,8 @@ def check_anchors(path: Path, ledger: str, anchors: tuple[Head, ...]) -> None:
                 f"it is older than the head that was kept elsewhere ({anchor.code}), as after a restore:"
                 f" {found.problem}"
             )
+    if doubt:
+        raise _Wrong(doubt)
 
 
 def _prepare(connection: sqlite3.Connection, *, now: datetime, boot: str) -> None:

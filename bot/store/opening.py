@@ -1,0 +1,68 @@
+"""Opens the ledger with everything that belongs to it: its key, the heads that were kept, the keeper of new ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.core.ports import Clock
+from bot.store.heads import HeadKeeper, kept_heads, load_key
+from bot.store.ledger import SqliteLedger
+
+LEDGER_FILE = "ledger.db"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPlace:
+    """Where a ledger lives: its directory, where its heads are kept, and its key, "" for ledger.key beside it."""
+
+    data_dir: Path
+    head_dir: Path
+    key: str = ""
+    allow_network: bool = False
+
+    @property
+    def path(self) -> Path:
+        return self.data_dir / LEDGER_FILE
+
+
+def open_ledger(
+    place: LedgerPlace, *, clock: Clock, boot: str = ""
+) -> tuple[SqliteLedger, HeadKeeper]:
+    """The ledger for this process alone, made where there is none, and the keeper of its heads.
+
+    The head is kept after every move of a send, before anything else happens. Call the keeper's `hourly` from a loop
+    and its `keep` before `close`. Raises StorageError and ConfigurationError.
+    """
+    key = load_key(place.data_dir, given=place.key, make=True)
+    heads, doubt = kept_heads(place.head_dir, key=key)
+    ledger = SqliteLedger.open(
+        place.path,
+        clock=clock,
+        key=key,
+        boot=boot or boot_id(),
+        anchors=heads,
+        doubt=doubt,
+        allow_network=place.allow_network,
+    )
+    keeper = HeadKeeper(ledger, place.head_dir)
+    if not ledger.read_only_reason:
+        ledger.watch_dispatches(keeper.after_dispatch)
+        keeper.after_dispatch()
+    return ledger, keeper
+
+
+def open_for_reading(place: LedgerPlace, *, clock: Clock) -> SqliteLedger:
+    """The ledger beside the process that has it. Raises StorageError where there is none."""
+    key = load_key(place.data_dir, given=place.key)
+    return SqliteLedger.open_for_reading(place.path, clock=clock, key=key)
+
+
+def boot_id() -> str:
+    """Which start of the machine this is, and which process: what tells one writer of the log from the next."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()[:8]
+    except OSError:
+        boot = "unknown"
+    return f"{boot}/{os.getpid()}"

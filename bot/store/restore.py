@@ -1,0 +1,166 @@
+"""Going on with a ledger that is older than its head: nothing that was open then may count any more.
+
+What the older copy has forgotten may have been sent. So every open request expires, every planned send is dropped,
+every open run ends as lost track of, clicks that wait are discarded, and ids that may have been used are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.core.audit import Entry, Head
+from bot.core.errors import StorageError, UsageError
+from bot.core.identity import OPERATOR
+from bot.core.ports import Clock
+from bot.core.requests import Request, RequestState, void
+from bot.core.running import moved, run_id
+from bot.core.runs import Dispatch, DispatchState, Run, RunState
+from bot.store.heads import HeadKeeper, kept_heads, load_key, supersede
+from bot.store.ledger import SqliteLedger
+from bot.store.ledger_change import SqliteChange
+from bot.store.opening import LedgerPlace, boot_id
+
+WHY = "the ledger was restored from an older copy"
+KIND = "R"
+SKIPPED_AT_LEAST = 100
+"""Ids of requests to leave out. Where the lost rows of the log can be counted and are more: as many as they."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was made void."""
+
+    requests: tuple[str, ...]
+    runs: tuple[str, ...]
+    sends: int
+    clicks: int
+
+
+def accept_restore(place: LedgerPlace, *, clock: Clock) -> Accepted:
+    """Make the ledger at `place` writable again in spite of the heads that were kept.
+
+    Raises UsageError when there is nothing to accept, and StorageError when its chain does not verify: a damaged ledger
+    is never accepted, and when another process has it.
+    """
+    key = load_key(place.data_dir, given=place.key, make=True)
+    heads, doubt = kept_heads(place.head_dir, key=key)
+    reason = _reason(place, clock, key, heads, doubt)
+    ledger = SqliteLedger.open(
+        place.path, clock=clock, key=key, boot=boot_id(), allow_network=place.allow_network
+    )
+    try:
+        accepted = _accept(ledger, heads, reason, clock())
+        supersede(place.head_dir)
+        HeadKeeper(ledger, place.head_dir).keep()
+    finally:
+        ledger.close()
+    return accepted
+
+
+def _reason(
+    place: LedgerPlace, clock: Clock, key: bytes, heads: tuple[Head, ...], doubt: str
+) -> str:
+    ledger = SqliteLedger.open(
+        place.path,
+        clock=clock,
+        key=key,
+        anchors=heads,
+        doubt=doubt,
+        allow_network=place.allow_network,
+    )
+    reason = ledger.read_only_reason
+    ledger.close()
+    if not reason:
+        raise UsageError("The ledger is not older than its kept heads: there is nothing to accept.")
+    return reason
+
+
+def _accept(ledger: SqliteLedger, heads: Sequence[Head], reason: str, now: datetime) -> Accepted:
+    if ledger.read_only_reason:
+        raise StorageError(
+            f"This ledger cannot be accepted: {ledger.read_only_reason}.",
+            hint="Restore a backup that verifies: `patchbot backup` makes such ones.",
+        )
+    head = ledger.head()
+    lost = max((kept.seq - head.seq for kept in heads), default=0)
+    waiting = ledger.requests(only_open=True)
+    runs = ledger.runs()
+    with ledger.change() as change:
+        clicks = change.discard_clicks()
+        change.skip_ids(KIND, max(SKIPPED_AT_LEAST, lost))
+        for request in waiting:
+            expired = void(request, now, why=WHY)
+            change.save_request(expired.request, expired.entries)
+        sends = sum(_drop_planned(change, ledger.dispatches(run.id)) for run in runs)
+        ended = [_end(change, run, now) for run in runs if run.is_open]
+        ended += [_bury(change, ledger, request, now) for request in _without_run(ledger, runs)]
+        accepted = Accepted(tuple(one.id for one in waiting), tuple(ended), sends, clicks)
+        _redraw(change, ledger, accepted)
+        body = {
+            "reason": reason,
+            "was": head.code,
+            "kept": [f"{kept.ledger} {kept.code}" for kept in heads],
+            "requests": list(accepted.requests),
+            "runs": list(accepted.runs),
+            "sends": sends,
+            "clicks": clicks,
+        }
+        change.audit(Entry("ledger.restore_accepted", OPERATOR.id, f"ledger/{ledger.id}", body))
+    return accepted
+
+
+def _drop_planned(change: SqliteChange, dispatches: Sequence[Dispatch]) -> int:
+    planned = [one for one in dispatches if one.state is DispatchState.PLANNED]
+    for dispatch in planned:
+        dropped = replace(dispatch, state=DispatchState.DROPPED, reason=WHY)
+        entry = Entry("dispatch.dropped", OPERATOR.id, dispatch.subject, {"reason": WHY})
+        change.move_dispatch(dropped, was=dispatch.state, entries=[entry])
+    return len(planned)
+
+
+def _end(change: SqliteChange, run: Run, now: datetime) -> str:
+    change.save_run(moved(run, RunState.LOST_TRACK, now, why=WHY), [_lost(run.id)])
+    return run.id
+
+
+def _without_run(ledger: SqliteLedger, runs: Sequence[Run]) -> list[Request]:
+    started = {run.request for run in runs}
+    return [
+        request
+        for request in ledger.requests()
+        if request.state is RequestState.APPROVED and request.id not in started
+    ]
+
+
+def _bury(change: SqliteChange, ledger: SqliteLedger, request: Request, now: datetime) -> str:
+    """An approved request whose run this copy has forgotten, or never had: it gets one that has ended."""
+    plan = ledger.plan(request.digest)
+    run = Run(
+        id=run_id(request.id),
+        version=1,
+        state=RunState.LOST_TRACK,
+        request=request.id,
+        digest=request.digest,
+        environment=request.environment,
+        created_at=now,
+        deadline=now,
+        rehearsal=plan is not None and plan.rehearsal,
+        why=WHY,
+        ended_at=now,
+    )
+    change.add_run(run, (), [_lost(run.id)])
+    return run.id
+
+
+def _lost(run: str) -> Entry:
+    return Entry("run.lost_track", OPERATOR.id, f"run/{run}", {"why": WHY})
+
+
+def _redraw(change: SqliteChange, ledger: SqliteLedger, accepted: Accepted) -> None:
+    subjects = {f"request/{name}" for name in accepted.requests}
+    subjects |= {f"run/{name}" for name in accepted.runs}
+    for notice in ledger.notices():
+        if notice.subject in subjects:
+            change.show(notice)

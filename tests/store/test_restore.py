@@ -1,0 +1,217 @@
+"""Backups, and what happens when one comes back: nothing that was open then counts any more."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.core.errors import Conflict, StorageError, UsageError
+from bot.core.requests import RequestState
+from bot.core.runs import DispatchState, RunState
+from bot.store.backup import back_up
+from bot.store.heads import read_head
+from bot.store.ledger import SqliteLedger
+from bot.store.opening import LedgerPlace, open_ledger
+from bot.store.restore import WHY, accept_restore
+from tests.store.ledgers import (
+    BOB,
+    CAROL,
+    ENTRY,
+    NOW,
+    StillClock,
+    a_plan,
+    ask,
+    begin,
+    click,
+    move,
+    vote,
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> LedgerPlace:
+    return LedgerPlace(tmp_path / "data", tmp_path / "heads")
+
+
+def opened(place: LedgerPlace) -> SqliteLedger:
+    return open_ledger(place, clock=StillClock())[0]
+
+
+def restore(backup: Path, place: LedgerPlace) -> None:
+    for path in place.data_dir.glob("ledger.db*"):
+        path.unlink()
+    shutil.copyfile(backup, place.path)
+
+
+def test_a_backup_is_whole_private_and_verified(place: LedgerPlace, tmp_path: Path) -> None:
+    ledger = opened(place)
+    request = ask(ledger)
+    backup = back_up(ledger, tmp_path / "copies", now=NOW)
+    assert backup.head == ledger.head()
+    assert stat.S_IMODE(backup.path.stat().st_mode) == 0o600
+    assert sorted(path.suffix for path in backup.path.parent.iterdir()) == [".db", ".head"]
+    assert read_head(str(backup.path.with_suffix(".head")), key=ledger.key) == ledger.head()
+    copy = SqliteLedger.open_for_reading(backup.path, clock=StillClock(), key=ledger.key)
+    assert copy.requests() == (request,)
+    assert copy.verify(ledger.head()).sound
+    ledger.close()
+
+
+def test_a_backup_of_a_damaged_ledger_is_not_kept(place: LedgerPlace, tmp_path: Path) -> None:
+    ledger = opened(place)
+    ask(ledger)
+    with closing(sqlite3.connect(place.path)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_no_update")
+        connection.execute("UPDATE audit SET actor = 'U0OTHER' WHERE seq = 2")
+    with pytest.raises(StorageError, match="does not verify"):
+        back_up(ledger, tmp_path / "copies", now=NOW)
+    assert list((tmp_path / "copies").iterdir()) == []
+    ledger.close()
+
+
+def test_a_backup_without_room_leaves_nothing(place: LedgerPlace, tmp_path: Path) -> None:
+    ledger = opened(place)
+    (tmp_path / "copies").write_text("a file where a directory should be")
+    with pytest.raises(StorageError, match="could not be made"):
+        back_up(ledger, tmp_path / "copies", now=NOW)
+    ledger.close()
+
+
+def test_a_restored_backup_changes_nothing_until_somebody_accepts_it(
+    place: LedgerPlace, tmp_path: Path
+) -> None:
+    ledger = opened(place)
+    request = vote(ledger, ask(ledger), BOB)
+    backup = back_up(ledger, tmp_path / "copies", now=NOW)
+    begin(ledger, vote(ledger, request, CAROL))
+    run = ledger.runs()[0]
+    move(ledger, ledger.dispatches(run.id)[0], DispatchState.SENDING)
+    ledger.close()
+    restore(backup.path, place)
+    restored = opened(place)
+    assert "older than the head" in restored.read_only_reason
+    assert restored.requests(only_open=True) != ()
+    with pytest.raises(StorageError, match="read-only"):
+        restored.put_inbox(click(1))
+    with pytest.raises(StorageError, match="read-only"):
+        vote(restored, request, CAROL)
+    restored.close()
+    accepted = accept_restore(place, clock=StillClock())
+    assert (accepted.requests, accepted.runs) == (("R-1",), ())
+    after = opened(place)
+    assert after.read_only_reason == ""
+    voided = after.request("R-1")
+    assert voided is not None
+    assert (voided.state, voided.ended_why) == (RequestState.EXPIRED, WHY)
+    with pytest.raises(Conflict):
+        vote(after, request, CAROL)
+    assert ask(after).id == "R-102"
+    kinds = [link.kind for link in after.audit(limit=3)]
+    assert kinds == ["request.requested", "ledger.restore_accepted", "request.expired"]
+    assert after.verify().sound
+    after.close()
+
+
+def test_there_is_nothing_to_accept_in_a_sound_ledger(place: LedgerPlace) -> None:
+    opened(place).close()
+    with pytest.raises(UsageError, match="nothing to accept"):
+        accept_restore(place, clock=StillClock())
+
+
+def test_a_ledger_whose_chain_is_broken_is_never_accepted(place: LedgerPlace) -> None:
+    ledger = opened(place)
+    ask(ledger)
+    ledger.close()
+    with closing(sqlite3.connect(place.path)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_no_update")
+        connection.execute("UPDATE audit SET actor = 'U0OTHER' WHERE seq = 2")
+        connection.execute(
+            "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"
+            " BEGIN SELECT RAISE(ABORT, 'audit: append-only'); END"
+        )
+    again = opened(place)
+    assert "row 2 of its audit log is wrong" in again.read_only_reason
+    again.close()
+    with pytest.raises(StorageError, match="cannot be accepted"):
+        accept_restore(place, clock=StillClock())
+
+
+def test_a_new_ledger_in_place_of_a_lost_one_must_be_accepted(place: LedgerPlace) -> None:
+    first = opened(place)
+    ask(first)
+    first.close()
+    place.path.unlink()
+    second = opened(place)
+    assert second.id != first.id
+    assert "a head of another ledger" in second.read_only_reason
+    second.close()
+    accept_restore(place, clock=StillClock())
+    third = opened(place)
+    assert third.read_only_reason == ""
+    assert ask(third).id == "R-101"
+    third.close()
+
+
+def test_what_the_backup_forgot_is_not_sent_again(place: LedgerPlace, tmp_path: Path) -> None:
+    """Restored at every step from the request to the end of its run: no send is left that could go out."""
+    ledger = opened(place)
+    backups = [back_up(ledger, tmp_path / "copies", now=NOW)]
+
+    def step() -> None:
+        moment = NOW + timedelta(minutes=len(backups))
+        backups.append(back_up(ledger, tmp_path / "copies", now=moment))
+
+    ledger.put_inbox(click(1))
+    step()
+    with ledger.change(taking="action/1") as change:
+        change.audit(ENTRY)
+    request = ask(ledger)
+    step()
+    for person in (BOB, CAROL):
+        request = vote(ledger, request, person)
+        step()
+    run = begin(ledger, request)
+    step()
+    for dispatch in ledger.dispatches(run.id):
+        sending = move(ledger, dispatch, DispatchState.SENDING, sending_at=NOW)
+        step()
+        move(ledger, sending, DispatchState.SENT, command_id=f"c-{dispatch.batch.number}")
+        step()
+    newest = ledger.head()
+    ledger.close()
+    heads = {path.name: path.read_bytes() for path in place.head_dir.iterdir()}
+    for backup in backups[:-1]:
+        restore(backup.path, place)
+        for path in place.head_dir.iterdir():
+            path.unlink()
+        for name, content in heads.items():
+            (place.head_dir / name).write_bytes(content)
+        restored = opened(place)
+        assert restored.read_only_reason, backup.head
+        restored.close()
+        accept_restore(place, clock=StillClock())
+        after = opened(place)
+        assert after.read_only_reason == ""
+        assert after.inbox() == ()
+        assert after.requests(only_open=True) == ()
+        assert after.runs(only_open=True) == ()
+        _nothing_can_be_sent(after)
+        assert int(ask(after, a_plan(8)).id[2:]) > newest.seq - backup.head.seq
+        after.close()
+
+
+def _nothing_can_be_sent(ledger: SqliteLedger) -> None:
+    for run in ledger.runs():
+        assert run.state is RunState.LOST_TRACK
+        for dispatch in ledger.dispatches(run.id):
+            assert dispatch.state is not DispatchState.PLANNED
+    for request in ledger.requests():
+        if request.state is RequestState.APPROVED:
+            with pytest.raises(Conflict):
+                begin(ledger, request)

@@ -124,6 +124,11 @@ def date_picker(*, action_id: str, initial: date | None = None) -> Element:
     )
 
 
+def moment_picker(*, action_id: str) -> Element:
+    """A calendar with a time of day, in the zone of whoever chooses."""
+    return element("datetimepicker", action_id=action_id)
+
+
 def text_input(
     *,
     action_id: str,
@@ -131,12 +136,14 @@ def text_input(
     lines: bool = False,
     at_least: int = 0,
     at_most: int = sizes.INPUT_TEXT,
+    initial: str = "",
 ) -> Element:
     """A field for text, of one line or several."""
     return element(
         "plain_text_input",
         action_id=action_id,
         placeholder=plain_text(placeholder, sizes.PLACEHOLDER) if placeholder else None,
+        initial_value=initial or None,
         multiline=lines,
         min_length=at_least,
         max_length=at_most,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -10,6 +11,10 @@ from typing import Any
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation, RebootOption
 from bot.core.selection import Filter
+
+CONCURRENCY = re.compile(r"[1-9][0-9]{0,6}|[1-9][0-9]?%|100%")
+ERRORS = re.compile(r"0|[1-9][0-9]{0,6}|[0-9]%|[1-9][0-9]%|100%")
+"""What SendCommand takes as MaxConcurrency and MaxErrors (SSM API reference, SendCommand)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Proposal:
 def proposal_from(body: Mapping[str, Any]) -> Proposal:
     """The proposal behind such data. Raises KeyError, TypeError or ValueError when it is none."""
     when = body["not_before"]
-    return Proposal(
+    proposal = Proposal(
         environment=str(body["environment"]),
         operation=Operation(body["operation"]),
         filter=Filter(**body["filter"]),
@@ -65,3 +70,11 @@ def proposal_from(body: Mapping[str, Any]) -> Proposal:
         ticket=str(body["ticket"]),
         seen=body["seen"],
     )
+    for text, allowed in ((proposal.max_concurrency, CONCURRENCY), (proposal.max_errors, ERRORS)):
+        if text and not allowed.fullmatch(text):
+            raise ValueError(f"{text!r} is no limit")
+    if (proposal.canary or 0) < 0 or (proposal.wave_size is not None and proposal.wave_size < 1):
+        raise ValueError("a wave needs a node")
+    if proposal.not_before is not None and proposal.not_before.tzinfo is None:
+        raise ValueError("the start needs a zone")
+    return proposal

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from bot.core.figures import Judged, all_worst_first, platform
-from bot.core.nodes import NodeKey, PatchState
+from bot.core.nodes import NodeKey, Patch, PatchState
 from bot.core.plans import Document, Limits, Operation, Plan, PlannedNode, RebootOption
 from bot.core.proposals import Proposal
 from bot.core.rules import ChangeRules
@@ -51,7 +51,7 @@ def seal(
     rules: ChangeRules,
     *,
     document: Document,
-    patches: Mapping[NodeKey, tuple[str, ...]],
+    patches: Mapping[NodeKey, tuple[Patch, ...]],
 ) -> Plan:
     """The plan for these nodes, the same for the same input whatever its order. Raises ValueError without a node."""
     if not ready:
@@ -113,8 +113,8 @@ def waves(
     )
 
 
-def planned(one: Judged, patches: tuple[str, ...]) -> PlannedNode:
-    """A node as it is sealed, with what is known of it now."""
+def planned(one: Judged, patches: tuple[Patch, ...]) -> PlannedNode:
+    """A node as it is sealed, with what is known of it now; `patches` are those it lacks."""
     node = one.seen.node
     state = one.seen.state or PatchState(node.instance_id)
     return PlannedNode(
@@ -128,5 +128,6 @@ def planned(one: Judged, patches: tuple[str, ...]) -> PlannedNode:
         pending_reboot=state.installed_pending_reboot,
         critical=state.critical_non_compliant,
         security=state.security_non_compliant,
-        patches=patches,
+        patches=tuple(sorted({patch.kb_id or patch.title for patch in patches})),
+        cves=tuple(sorted({cve for patch in patches for cve in patch.cve_ids})),
     )

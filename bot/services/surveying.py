@@ -195,11 +195,10 @@ class Surveyor:
                 " Ask for one Region or account at a time (`region:`, `account:`)."
             )
             return replace(preflight, refusals=(refusal,)), None
-        patches: dict[NodeKey, tuple[str, ...]] = {}
+        patches: dict[NodeKey, tuple[Patch, ...]] = {}
         if proposal.operation is Operation.INSTALL and len(keys) <= PATCHES_NAMED:
-            for one, open_patches, _ in self._patches(proposal.environment, preflight.ready):
-                names = {patch.kb_id or patch.title for patch in open_patches}
-                patches[one.seen.node.key] = tuple(sorted(names))
+            read = self._patches(proposal.environment, preflight.ready)
+            patches = {one.seen.node.key: open_patches for one, open_patches, _ in read}
         plan = seal(
             proposal, preflight.ready, rules, document=next(iter(documents)), patches=patches
         )

@@ -1,0 +1,265 @@
+"""What people look at about changes: a plan before it is asked for, what waits, what runs and what ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.core.change_reports import (
+    ApprovalsReport,
+    ExcludedRow,
+    LimitRow,
+    PlanReport,
+    RequestRow,
+    ResultRow,
+    RunReport,
+    RunRow,
+    RunsReport,
+    SendRow,
+    TargetRow,
+    WindowRow,
+)
+from bot.core.errors import NotFound, StorageError
+from bot.core.ledger import Ledger
+from bot.core.nodes import NodeKey
+from bot.core.plans import Plan, PlannedNode
+from bot.core.ports import Clock, Progress
+from bot.core.proposals import Proposal
+from bot.core.requests import Request
+from bot.core.rules import ChangeRules
+from bot.core.runs import RUN, NodeOutcome, NodeResult, Run
+from bot.services.planning import planned
+from bot.services.surveying import Draft, Surveyor
+
+RUNS = 50
+
+
+class Installs:
+    """The read side of changes. It only looks: what changes something goes through the inbox."""
+
+    def __init__(self, ledger: Ledger | None, surveyor: Surveyor, *, clock: Clock) -> None:
+        self._ledger = ledger
+        self._surveyor = surveyor
+        self._clock = clock
+
+    def rules(self, environment: str) -> ChangeRules:
+        """The rules for changes there. Raises NotFound."""
+        return self._surveyor.rules(environment)
+
+    def preview(
+        self, proposal: Proposal, *, refresh: bool = False, progress: Progress | None = None
+    ) -> PlanReport:
+        """What `proposal` would become now. Raises what drafting raises."""
+        draft = self._surveyor.draft(proposal, refresh=refresh, progress=progress)
+        return plan_report(draft, self.rules(proposal.environment))
+
+    def approvals(self) -> ApprovalsReport:
+        """The open requests, the next to expire first."""
+        ledger = self._open_ledger()
+        waiting = sorted(ledger.requests(only_open=True), key=lambda one: (one.expires_at, one.id))
+        rows = tuple(request_row(one, _plan(ledger, one)) for one in waiting)
+        return ApprovalsReport(as_of=self._clock(), total=len(rows), requests=rows)
+
+    def runs(self, environment: str | None = None) -> RunsReport:
+        """The latest runs, those under way included."""
+        ledger = self._open_ledger()
+        runs = ledger.runs(environment=environment or "")
+        rows = tuple(run_report(ledger, run, self._clock()).run for run in runs[:RUNS])
+        return RunsReport(as_of=self._clock(), environment=environment, total=len(runs), runs=rows)
+
+    def run(self, run_id: str) -> RunReport:
+        """One run by its id, or by that of its request. Raises NotFound."""
+        ledger = self._open_ledger()
+        wanted = run_id.strip().upper()
+        run = ledger.run(wanted)
+        if run is None:
+            run = next((one for one in ledger.runs() if one.request == wanted), None)
+        if run is None:
+            raise NotFound(f"There is no run “{run_id}”.", hint="`/patch runs` lists them.")
+        return run_report(ledger, run, self._clock())
+
+    def _open_ledger(self) -> Ledger:
+        if self._ledger is None:
+            raise StorageError(
+                "There is no ledger here yet.",
+                hint="`patchbot serve` makes one when it first starts.",
+            )
+        return self._ledger
+
+
+def plan_report(draft: Draft, rules: ChangeRules) -> PlanReport:
+    """A draft as data."""
+    proposal, preflight, plan = draft.proposal, draft.preflight, draft.plan
+    chosen = plan.nodes if plan else tuple(planned(one, ()) for one in preflight.ready)
+    needs = rules.for_request(proposal.operation)
+    return PlanReport(
+        environment=proposal.environment,
+        as_of=draft.as_of,
+        operation=proposal.operation,
+        reboot_option=plan.reboot_option if plan else proposal.reboot_option,
+        filters=_filters(proposal),
+        patches=proposal.only_patches,
+        matched=preflight.matched,
+        nodes=tuple(_target(node) for node in chosen),
+        excluded=tuple(
+            ExcludedRow(
+                **_place(one.judged.seen.node.key),
+                name=one.judged.seen.node.name,
+                obstacle=one.obstacle,
+                why=one.why,
+            )
+            for one in preflight.excluded
+        ),
+        refusals=preflight.refusals,
+        remarks=preflight.remarks,
+        windows=tuple(
+            WindowRow(place=one.place, name=one.name, start=one.start) for one in preflight.windows
+        ),
+        waves=tuple(len(wave) for wave in plan.waves) if plan else (),
+        limits=LimitRow(
+            max_concurrency=plan.limits.max_concurrency,
+            max_errors=plan.limits.max_errors,
+            success_percent=plan.limits.success_percent,
+        )
+        if plan
+        else None,
+        reboots=plan.reboots if plan else 0,
+        document=f"{plan.document.name} version {plan.document.version}" if plan else "",
+        digest=plan.digest if plan else "",
+        code=plan.code if plan else "",
+        rehearsal=rules.rehearsal,
+        approvals_needed=needs.needed,
+        ticket_pattern=rules.ticket_pattern,
+    )
+
+
+def request_row(request: Request, plan: Plan) -> RequestRow:
+    """A request with what its plan holds."""
+    return RequestRow(
+        id=request.id,
+        state=request.state,
+        environment=request.environment,
+        operation=request.operation,
+        reboot_option=plan.reboot_option,
+        nodes=len(plan.nodes),
+        reboots=plan.reboots,
+        digest=request.digest,
+        code=request.code,
+        requester=request.requester,
+        reason=request.reason,
+        ticket=request.ticket,
+        created_at=request.created_at,
+        expires_at=request.expires_at,
+        not_before=plan.not_before,
+        approvals_needed=request.rules.needed,
+        approved_by=tuple(vote.person for vote in request.approvals),
+        lacking=request.lacking,
+        four_eyes=request.rules.four_eyes,
+        break_glass=request.break_glass,
+        rehearsal=plan.rehearsal,
+        ended_at=request.ended_at,
+        ended_by=request.ended_by,
+        ended_why=request.ended_why,
+    )
+
+
+def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
+    """A run as the ledger has it. Raises StorageError when its request or plan is not there."""
+    request = ledger.request(run.request)
+    if request is None:
+        raise StorageError(f"The request {run.request} of {run.id} is not in the ledger.")
+    plan = _plan(ledger, request)
+    results = {one.key: one for one in ledger.results(run.id, RUN)}
+    rows = tuple(_results(plan, results))
+    counts = Counter(row.outcome for row in rows)
+    row = RunRow(
+        id=run.id,
+        state=run.state,
+        request=run.request,
+        environment=run.environment,
+        operation=plan.operation,
+        nodes=len(plan.nodes),
+        wave=run.wave,
+        waves=len(plan.waves),
+        outcomes={outcome: counts[outcome] for outcome in NodeOutcome if counts[outcome]},
+        why=run.why,
+        rehearsal=run.rehearsal,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+    )
+    return RunReport(
+        as_of=now,
+        run=row,
+        request=request_row(request, plan),
+        deadline=run.deadline,
+        results=rows,
+        sends=tuple(_sends(ledger, run)),
+        receipt=ledger.receipt(run.id),
+    )
+
+
+def _results(plan: Plan, results: Mapping[NodeKey, NodeResult]) -> list[ResultRow]:
+    names = {node.key: node.name for node in plan.nodes}
+    return [
+        ResultRow(
+            **_place(key),
+            name=names[key],
+            wave=number,
+            outcome=found.outcome,
+            reason=found.reason,
+            back_online=found.back_online,
+        )
+        for number, wave in enumerate(plan.waves, start=1)
+        for key in wave
+        for found in (results.get(key, NodeResult(key, NodeOutcome.PENDING)),)
+    ]
+
+
+def _sends(ledger: Ledger, run: Run) -> list[SendRow]:
+    return [
+        SendRow(
+            purpose=one.purpose,
+            batch=one.batch.number,
+            wave=one.batch.wave,
+            account=one.batch.account,
+            region=one.batch.region,
+            nodes=len(one.sent_ids or one.batch.instance_ids),
+            state=one.state,
+            command_id=one.command_id,
+            reason=one.reason,
+        )
+        for one in ledger.dispatches(run.id)
+    ]
+
+
+def _plan(ledger: Ledger, request: Request) -> Plan:
+    plan = ledger.plan(request.digest)
+    if plan is None:
+        raise StorageError(f"The plan of {request.id} is not in the ledger.")
+    return plan
+
+
+def _filters(proposal: Proposal) -> dict[str, str]:
+    names = ("state", "severity", "os", "owner", "group", "region", "account", "name")
+    return {name: value for name in names if (value := str(getattr(proposal.filter, name)))}
+
+
+def _target(node: PlannedNode) -> TargetRow:
+    return TargetRow(
+        **_place(node.key),
+        name=node.name,
+        platform=node.platform,
+        owner=node.owner,
+        missing=node.missing,
+        failed=node.failed,
+        installed_pending_reboot=node.pending_reboot,
+        critical_non_compliant=node.critical,
+        security_non_compliant=node.security,
+        patches=node.patches,
+    )
+
+
+def _place(key: NodeKey) -> dict[str, str]:
+    return {"instance_id": key.instance_id, "account": key.account, "region": key.region}

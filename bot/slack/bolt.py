@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
+import structlog
 from slack_bolt import App, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.middleware import Middleware
 from slack_sdk.signature import SignatureVerifier
 
 from bot.slack.api import web_client
+from bot.slack.incoming import is_readable
+
+_log: Final = structlog.get_logger("bot.slack.bolt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +31,21 @@ def dispatch(app: App, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
     """The answer of `app` to one HTTP request of Slack."""
     try:
         request = BoltRequest(body=body.decode(), headers=dict(headers))
-    except (ValueError, AttributeError, TypeError):
-        # Signed, and yet no payload that Bolt can read (“payload=null”, a bare JSON list, …).
-        return HttpResponse(400, {}, b"")
-    return _http(app.dispatch(request))
+    except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
+        # Signed, and yet no payload that Bolt can read (“payload=null”, a bare JSON list, brackets without end …).
+        return _unreadable(type(error).__name__)
+    if not is_readable(request.body):
+        return _unreadable("shape")
+    try:
+        return _http(app.dispatch(request))
+    except (AttributeError, TypeError, LookupError) as error:
+        # No listener raises; what gets here was missed by Bolt in the body while it looked for one.
+        return _unreadable(type(error).__name__)
+
+
+def _unreadable(reason: str) -> HttpResponse:
+    _log.warning("request.unreadable", reason=reason)
+    return HttpResponse(400, {}, b"")
 
 
 def bolt_app(signing_secrets: list[str], *, api_url: str) -> App:
@@ -49,6 +65,7 @@ def bolt_app(signing_secrets: list[str], *, api_url: str) -> App:
         attaching_function_token_enabled=False,
         token_verification_enabled=False,
         process_before_response=True,
+        raise_error_for_unhandled_request=True,  # else Bolt logs its body
     )
     app.use(_Signed([secret for secret in signing_secrets if secret]))
     return app

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from bot.chatops.command import Show
 
 Json: TypeAlias = Mapping[str, Any]
+
+_OBJECTS: Final = ("channel", "container", "enterprise", "event", "message", "team", "user", "view")
+_LISTS: Final = ("actions", "authorizations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,30 @@ class Question:
     action_id: str = ""
 
 
+def is_readable(body: object) -> bool:
+    """Whether a payload has the shape that Bolt and we rely on, whatever its values."""
+    if not isinstance(body, dict):
+        return False
+    objects = [body[key] for key in _OBJECTS if body.get(key) is not None]
+    for key in _LISTS:
+        if body.get(key) is not None:
+            if not isinstance(body[key], list):
+                return False
+            objects += body[key]
+    if body.get("view") is not None and not _text(_part(body, "view"), "type"):
+        return False
+    if body.get("type") == "view_submission":
+        objects += [body.get("view"), _part(body, "view").get("state")]
+    if body.get("type") == "block_actions" and not body.get("actions"):
+        return False
+    return all(isinstance(each, dict) for each in objects)
+
+
+def id_of(body: Json) -> str:
+    """By which a request is known again: an event has an id of its own, everything else a trigger."""
+    return _text(body, "event_id") or _text(body, "trigger_id")
+
+
 def typed(body: Json) -> Question:
     """The question in a slash command (Slack, “Implementing slash commands”)."""
     sender = Sender(
@@ -62,7 +89,7 @@ def clicked(body: Json) -> Question | None:
     `show` is None when the action id says nothing we know: an old card, or not one of ours.
     Source: Slack, “block_actions payload”.
     """
-    action: Json = next(iter(body.get("actions") or ()), {})
+    action: Json = body["actions"][0]
     sentence = _sentence(action)
     if not sentence:
         return None

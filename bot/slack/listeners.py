@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, BoltResponse
+from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.chatops.cards import error_card
 from bot.core.errors import SlackError
 from bot.slack.answering import Answering, new_incident
-from bot.slack.incoming import Json, Origin, Question, clicked, home_opened, typed
+from bot.slack.incoming import Json, Origin, Question, clicked, home_opened, id_of, typed
 from bot.slack.messages import ack_body, busy, stopping, too_fast
 from bot.slack.pacing import Allowance, Seconds, Seen
 from bot.slack.pool import Pool
@@ -55,7 +56,7 @@ class Listeners:
     def command(self, ack: Ack, body: Json) -> None:
         """A slash command: acked with nothing, or with why not."""
         question = typed(body)
-        if not self._requests.is_new(("command", body.get("trigger_id"))):
+        if not self._requests.is_new(("command", id_of(body))):
             ack()
             return
         wait = self._commands_allowed.take(question.origin.sender.user_id)
@@ -89,7 +90,7 @@ class Listeners:
         is_home = isinstance(event, dict) and event.get("tab") == "home"
         if (
             is_home
-            and self._requests.is_new(("event", body.get("event_id")))
+            and self._requests.is_new(("event", id_of(body)))
             and not self._clicks_allowed.take(origin.sender.user_id)
         ):
             self._pool.submit(
@@ -110,7 +111,7 @@ class Listeners:
 
     def _is_new_click(self, body: Json, question: Question) -> bool:
         """False for a replay, and for the second half of a double click."""
-        if not self._requests.is_new(("click", body.get("trigger_id"))):
+        if not self._requests.is_new(("click", id_of(body))):
             return False
         origin = question.origin
         place = (origin.channel, origin.message_ts, question.action_id, question.text)
@@ -144,8 +145,13 @@ def _safe(listener: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def _last_net(error: Exception) -> None:
+def _last_net(error: Exception) -> BoltResponse | None:
+    """What reached no listener, without its body in the log (Bolt would print it); and what Bolt itself failed at."""
+    if isinstance(error, BoltUnhandledRequestError):
+        _log.warning("request.unknown", type=str(error.body.get("type", "")))
+        return BoltResponse(status=404)
     _log.error("bolt.failed", exc_info=error)
+    return None
 
 
 def _untold(user_id: str, error: BaseException | None) -> None:

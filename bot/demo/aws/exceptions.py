@@ -132,3 +132,63 @@ class InvalidResourceId(SSMException):
 
     def __init__(self) -> None:
         super().__init__("InvalidResourceId", "Invalid Resource Id")
+
+
+class InvalidDocument(SSMException):
+    """No such document, or not the one that was pinned by its hash."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidDocument", message)
+
+
+class InvalidDocumentVersion(SSMException):
+    """The document has no such version."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__("InvalidDocumentVersion", f"Version {version} does not exist.")
+
+
+class InvalidParameters(SSMException):
+    """A parameter that the document does not take, or not so."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidParameters", message)
+
+
+class NotInValidState(SSMException):
+    """SendCommand names a node that is no live managed node; the whole call is refused."""
+
+    def __init__(self, instance_ids: Iterable[str], account: str) -> None:
+        listed = ", ".join(instance_ids)
+        super().__init__(
+            "InvalidInstanceId",
+            f"Instances [[{listed}]] not in a valid state for account {account}",
+        )
+
+
+class DuplicateInstanceId(SSMException):
+    """The same node twice in one SendCommand."""
+
+    def __init__(self) -> None:
+        super().__init__("DuplicateInstanceId", "An instance id is specified twice.")
+
+
+class InvalidCommandId(SSMException):
+    """No command of this account and Region."""
+
+    def __init__(self) -> None:
+        super().__init__("InvalidCommandId", "The specified command id does not exist.")
+
+
+class InvocationDoesNotExist(SSMException):
+    """The command did not go to that node, or is not to be seen yet."""
+
+    def __init__(self) -> None:
+        super().__init__("InvocationDoesNotExist", "The command invocation does not exist.")
+
+
+class InvalidPluginName(SSMException):
+    """A document of several steps needs the name of one of them."""
+
+    def __init__(self) -> None:
+        super().__init__("InvalidPluginName", "The plugin name is not valid.")

@@ -18,11 +18,18 @@ from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 from moto.ec2.models import instances as moto_instances
 from moto.moto_api._internal import models as moto_api
-from moto.ssm.models import Command, FakePatchBaseline, FakePatchGroup, ssm_backends
+from moto.ssm.models import (
+    FakePatchBaseline,
+    FakePatchGroup,
+    SimpleSystemManagerBackend,
+    ssm_backends,
+)
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from bot.demo.aws import operations
 from bot.demo.aws.exceptions import SerializationError
+from bot.demo.aws.run_command.behaviour import Behaviour
+from bot.demo.aws.run_command.clockwork import advance
 from bot.demo.aws.service_model import check_request, ssm_model
 from bot.demo.aws.state import RegionState, state_of
 
@@ -36,9 +43,8 @@ class MotoMovedError(RuntimeError):
 # Where a name lives, the name, and what breaks without it.
 HOOKS: tuple[tuple[Any, str, str], ...] = (
     (SimpleSystemManagerResponse, "ssm_backend", "every added operation"),
-    (SimpleSystemManagerResponse, "send_command", "Run Command"),
     (SimpleSystemManagerResponse, "_get_param", "moto's own operations"),
-    (Command, "_get_instance_ids_from_targets", "the cure for SendCommand without Targets"),
+    (SimpleSystemManagerBackend, "describe_document", "own documents"),
     (FakePatchBaseline, "generate_id", "baseline ids of a seeded fleet"),
     (FakePatchBaseline, "to_json", "GetPatchBaseline"),
     (FakePatchGroup, "_load_latest_baselines", "AWS's default baselines"),
@@ -57,18 +63,16 @@ def missing_hooks() -> list[str]:
     ]
 
 
-def install() -> None:
-    """Add the operations to moto. Raises MotoMovedError when moto has changed under us."""
+def install(behaviour: Behaviour | None = None) -> None:
+    """Add the operations to moto; commands behave as told. Raises MotoMovedError when moto has changed under us."""
+    behaviour = behaviour or Behaviour()
     gone = missing_hooks()
     if gone:
         raise MotoMovedError(f"moto {moto.__version__} no longer has {', '.join(gone)}")
     names = {camelcase_to_underscores(name): str(name) for name in ssm_model().operation_names}
     for operation in added_operations():
-        method = _method(names[operation.__name__], operation)
+        method = _method(names[operation.__name__], operation, behaviour)
         setattr(SimpleSystemManagerResponse, operation.__name__, method)
-    resolve = Command._get_instance_ids_from_targets
-    if not hasattr(resolve, "__wrapped__"):
-        setattr(Command, resolve.__name__, _only_with_targets(resolve))
 
 
 def added_operations() -> list[Operation]:
@@ -86,7 +90,9 @@ def is_implemented(operation: str) -> bool:
     return inspect.isfunction(method)
 
 
-def _method(name: str, operation: Operation) -> Callable[..., ActionResult | TYPE_RESPONSE]:
+def _method(
+    name: str, operation: Operation, behaviour: Behaviour
+) -> Callable[..., ActionResult | TYPE_RESPONSE]:
     @wraps(operation)
     def method(response: SimpleSystemManagerResponse) -> ActionResult | TYPE_RESPONSE:
         parameters = json.loads(response.body or "{}")
@@ -95,15 +101,9 @@ def _method(name: str, operation: Operation) -> Callable[..., ActionResult | TYP
         except SerializationError as error:
             answer = {"__type": error.code, "Message": f"Unexpected type of value at {error}"}
             return 400, {"status": 400}, json.dumps(answer)
-        return ActionResult(operation(state_of(response.ssm_backend), parameters))
+        region = state_of(response.ssm_backend)
+        region.behaviour = behaviour
+        advance(region)
+        return ActionResult(operation(region, parameters))
 
     return method
-
-
-def _only_with_targets(original: Callable[[Command], list[str]]) -> Callable[[Command], list[str]]:
-    # moto takes "no targets" for "no filter" and adds every instance of the Region.
-    @wraps(original)
-    def targets(command: Command) -> list[str]:
-        return original(command) if command.targets else []
-
-    return targets

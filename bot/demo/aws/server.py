@@ -23,6 +23,7 @@ from bot.demo.aws.fault_kinds import ConnectionCutError
 from bot.demo.aws.faults import Faults
 from bot.demo.aws.gate import Gate
 from bot.demo.aws.installation import install
+from bot.demo.aws.run_command.behaviour import Behaviour, Fate, Outcome
 
 # moto knows an account by its access keys; this one it takes for the default account.
 ACCESS_KEY = "AKIADEMOPATCHBOT0001"
@@ -64,13 +65,14 @@ class _Handler(MotoRequestHandler):
 class SimulatedAws:
     """AWS for tests and for the demo: `with SimulatedAws() as aws: …`.
 
-    `calls` is the log of what arrived, `faults` what goes wrong. State is moto's, hence one per
-    process at a time; it is empty at the start and wiped at the end.
+    `calls` is the log of what arrived, `faults` what goes wrong, `behaviour` how commands run. State is
+    moto's, hence one per process at a time; it is empty at the start and wiped at the end.
     """
 
     account = DEFAULT_ACCOUNT_ID
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
         self.calls = CallLog()
         self.faults = Faults()
         self._port = port
@@ -86,7 +88,7 @@ class SimulatedAws:
                 "This process already runs a simulated AWS: stop it before starting another."
             )
         try:
-            install()
+            install(self.behaviour)
             moto_api_backend.reset()
             application = DomainDispatcherApplication(create_backend_app)
             self._gate = gate = Gate(application, log=self.calls, faults=self.faults)
@@ -125,6 +127,29 @@ class SimulatedAws:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def nodes_will(
+        self,
+        *instance_ids: str,
+        outcome: Outcome | str,
+        operation: str = "",
+        times: int | None = None,
+        exit_code: int = 1,
+        output: str = "",
+        patches: int = 1,
+    ) -> None:
+        """Decide what becomes of nodes in coming commands; see `Outcome`.
+
+        Of an `operation` (Scan, Install; empty: any), so many `times` (None: always). `exit_code` and
+        `output` are those of a failure, `patches` how many fail to install. "success" makes the nodes
+        do as they should again.
+        """
+        wanted = Outcome(outcome)
+        for instance_id in instance_ids:
+            if wanted is Outcome.SUCCESS and not operation:
+                self.behaviour.forget(instance_id)
+            fate = Fate(wanted, operation, times, exit_code, output, patches)
+            self.behaviour.decide(instance_id, fate)
 
     @property
     def url(self) -> str:

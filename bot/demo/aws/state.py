@@ -9,12 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
 from moto.ssm.models import SimpleSystemManagerBackend, ssm_backends
 
+from bot.demo.aws.run_command.behaviour import Behaviour
+
+if TYPE_CHECKING:
+    from bot.demo.aws.run_command.clockwork import Event
+    from bot.demo.aws.run_command.records import Command
+
 ATTRIBUTE = "patchbot_region"
+PATCH_REPORTS = ("AWS:ComplianceItem", "AWS:PatchCompliance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,16 @@ class BaselineExtras:
 
 @dataclass(slots=True)
 class RegionState:
-    """The managed nodes and their inventory in one account and Region."""
+    """The managed nodes, their inventory and the commands in one account and Region.
+
+    `patches` are those of nodes on which a command ran, reported or not; a report from elsewhere replaces them.
+    """
 
     ssm: SimpleSystemManagerBackend
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    commands: dict[str, "Command"] = field(default_factory=dict)
+    events: list["Event"] = field(default_factory=list)
+    patches: dict[str, tuple[dict[str, str], ...]] = field(default_factory=dict)
     baselines: dict[str, BaselineExtras] = field(default_factory=dict)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     lock: RLock = field(default_factory=RLock)
@@ -72,6 +86,8 @@ class RegionState:
                 self._items[instance_id] = {}
                 self._registered[instance_id] = datetime.now(UTC)
                 insort(self._ids, instance_id)
+            if item.type_name in PATCH_REPORTS:
+                self.patches.pop(instance_id, None)
             self._items[instance_id][item.type_name] = item
 
     def is_registered(self, instance_id: str) -> bool:

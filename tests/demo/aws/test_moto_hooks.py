@@ -45,6 +45,10 @@ def test_the_added_operations_are_the_ones_moto_lacks() -> None:
         "add_tags_to_resource",
         "remove_tags_from_resource",
         "list_tags_for_resource",
+        "send_command",
+        "list_commands",
+        "get_command_invocation",
+        "describe_document",
     }
     native = {o.__name__ for o in added_operations() if f"def {o.__name__}(" in source}
     assert native == replaced

@@ -155,19 +155,6 @@ def test_installing_twice_changes_nothing(aws: SimulatedAws, ssm: Any) -> None:
     assert len(names) == len(set(names))
 
 
-def test_a_command_without_targets_goes_to_its_ids_only(aws: SimulatedAws, ssm: Any) -> None:
-    """moto alone would add every instance of the Region."""
-    ec2 = aws.client("ec2", EU)
-    launched = ec2.run_instances(ImageId="ami-04681a1dbd79675a5", MinCount=3, MaxCount=3)
-    ids = [instance["InstanceId"] for instance in launched["Instances"]]
-    sent = ssm.send_command(DocumentName="AWS-RunPatchBaseline", InstanceIds=ids[:1])["Command"]
-    assert sent["InstanceIds"] == ids[:1]
-    ec2.create_tags(Resources=ids[1:2], Tags=[{"Key": "Environment", "Value": "prod"}])
-    targets = [{"Key": "tag:Environment", "Values": ["prod"]}]
-    sent = ssm.send_command(DocumentName="AWS-RunPatchBaseline", Targets=targets)["Command"]
-    assert sent["InstanceIds"] == ids[1:2]
-
-
 def test_another_process_needs_only_the_environment(aws: SimulatedAws, herd: Fleet) -> None:
     """credentials_environment points a plain boto3 of a child process at this server."""
     program = (

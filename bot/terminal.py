@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
+from bot.chatops import inert
 from bot.chatops.context import Surface
 from bot.chatops.desk import Answer
 from bot.core.errors import PatchbotError
@@ -121,7 +122,7 @@ def _explain(error: PatchbotError, *, as_json: bool, color: bool | None) -> None
     """Say on stderr what was wrong, in words or as `patchbot.error/1`."""
     if as_json:
         told = {"schema": "patchbot.error/1", "error": error.message, "hint": error.hint}
-        sys.stderr.write(f"{json.dumps(told, ensure_ascii=False)}\n")
+        sys.stderr.write(f"{inert.json_text(json.dumps(told, ensure_ascii=False))}\n")
         return
     from bot.chatops import terminal
 

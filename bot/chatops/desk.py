@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.chatops import inert
 from bot.chatops.command import AnyCommand
 from bot.chatops.context import Context, Services, Surface
 from bot.chatops.grammar import Sentence, parse
 from bot.chatops.reply import Attachment, Card
 from bot.core.errors import NotAllowed, UsageError
-from bot.core.identity import Person
+from bot.core.identity import Kind, Person, Role
 from bot.core.ports import Clock, Progress
 from bot.core.reports import Report
 
@@ -35,8 +36,8 @@ class Answer:
         return self.command.file(self.report, self.context)
 
     def json(self) -> str:
-        """The report itself, under its versioned schema name."""
-        return self.report.model_dump_json(by_alias=True, indent=2)
+        """The report itself, under its versioned schema name; unprintable characters are escaped."""
+        return inert.json_text(self.report.model_dump_json(by_alias=True, indent=2))
 
     @property
     def exit_code(self) -> int:
@@ -69,6 +70,8 @@ class Desk:
         progress: Progress | None = None,
     ) -> Answer:
         """Do what `text` asks. Raises PatchbotError with the reason where it cannot be done."""
+        # Before anything is parsed: an error or a suggestion would tell what there is.
+        self._admit(person)
         command, sentence = self.understand(text)
         decision = self._services.access.decide(person, command.role)
         if not decision.allowed:
@@ -87,3 +90,10 @@ class Desk:
             progress=progress,
         )
         return Answer(command, command.run(arguments, context), context)
+
+    def _admit(self, person: Person) -> None:
+        """Let in whoever may at least look. Raises NotAllowed."""
+        decision = self._services.access.decide(person, Role.VIEWER)
+        if not decision.allowed:
+            hint = "A patchbot admin decides who may." if person.kind is Kind.MEMBER else ""
+            raise NotAllowed(f"You may not use patchbot: {decision.reason}.", hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from bot.chatops.context import Surface
 from bot.chatops.desk import Desk
 from bot.chatops.registry import Registry
-from bot.core.errors import NotAllowed, NotFound, PatchbotError, UsageError
+from bot.core.errors import AwsError, NotAllowed, NotFound, PatchbotError, UsageError
 from bot.core.identity import OPERATOR, AccessPolicy, Kind, Members, Person
+from bot.core.readings import TargetReading
 from tests.commands import fleet
 from tests.commands.conftest import ANA, desk_over
 
@@ -42,9 +44,21 @@ def test_who_is_no_full_member_is_refused_with_the_reason(desk: Desk, kind: Kind
     """Also for help, and before anything is read."""
     gateway = fleet.gateway()
     asked = desk_over(gateway, fleet.store())
-    for text in ("status prod", "help"):
-        with pytest.raises(NotAllowed, match="You may not use"):
+    refusals = set()
+    for text in (
+        "status prod",
+        "help",
+        "stauts prod",
+        "status prdo",
+        "node prod-web",
+        'status "',
+        "",
+    ):
+        with pytest.raises(NotAllowed, match="You may not use") as caught:
             asked.answer(text, Person("U1", kind=kind), surface=Surface.SLACK)
+        refusals.add(str(caught.value))
+    assert len(refusals) == 1, "what was asked must make no difference"
+    assert "/patch" not in refusals.pop()
     assert gateway.reads == 0
 
 
@@ -52,8 +66,10 @@ def test_a_member_without_the_role_is_refused_and_the_operator_is_not() -> None:
     """Viewing can be given to some only; whoever has a shell and credentials needs no role."""
     access = AccessPolicy(viewers=Members(users=frozenset({"U0000BOB1"})))
     desk = desk_over(fleet.gateway(), fleet.store(), access=access)
-    with pytest.raises(NotAllowed, match="the role “viewer”"):
-        desk.answer("status", ANA, surface=Surface.SLACK)
+    for text in ("status", "stauts", "status prdo"):
+        with pytest.raises(NotAllowed, match="the role “viewer”") as caught:
+            desk.answer(text, ANA, surface=Surface.SLACK)
+        assert caught.value.hint == "A patchbot admin decides who may."
     assert desk.answer("status", OPERATOR, surface=Surface.TERMINAL).report
 
 
@@ -68,6 +84,29 @@ def test_a_typo_gets_a_suggestion(desk: Desk) -> None:
     with pytest.raises(NotFound) as caught:
         desk.answer("stauts prod", ANA, surface=Surface.SLACK)
     assert str(caught.value) == "I don't know “stauts”. Did you mean “status”?"
+
+
+def renamed(reading: TargetReading | AwsError, name: str) -> TargetReading | AwsError:
+    """The same reading, all its nodes called `name`."""
+    if isinstance(reading, AwsError):
+        return reading
+    seen = (replace(one, node=replace(one.node, name=name)) for one in reading.observations)
+    return replace(reading, observations=tuple(seen))
+
+
+def test_json_moves_no_cursor() -> None:
+    """Names with control and format characters stand in it as escapes, and still mean the same."""
+    evil = "größe\x9b2J\u202e\u2028"
+    gateway = fleet.gateway()
+    gateway.readings = {key: renamed(one, evil) for key, one in gateway.readings.items()}
+    shown = (
+        desk_over(gateway, fleet.store())
+        .answer("nodes prod state:all", ANA, surface=Surface.TERMINAL)
+        .json()
+    )
+    assert "größe\\u009b2J\\u202e\\u2028" in shown
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert evil in [node["name"] for node in json.loads(shown)["nodes"]]
 
 
 def test_a_command_without_a_file_says_so(desk: Desk) -> None:

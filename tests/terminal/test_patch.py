@@ -87,6 +87,14 @@ def test_aws_out_of_reach_is_exit_code_4(shell: Shell) -> None:
     assert "AWS_ENDPOINT_URL" in people.stderr
 
 
+def test_an_error_as_json_moves_no_cursor(shell: Shell) -> None:
+    """What was typed comes back in it, its control and format characters as escapes."""
+    shown = shell.run("patch", "status", "zürich\x9b2j\u202ex", "--json")
+    assert "zürich\\u009b2j\\u202ex" in shown.stderr
+    assert shown.stderr.rstrip("\n").isprintable()
+    assert "zürich\x9b2j\u202ex" in json.loads(shown.stderr)["error"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -116,9 +116,9 @@ class App:
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""
         from bot import logs
-        from bot.config.secrets import load_secrets
+        from bot.config.secrets import aws_secrets, load_secrets
 
-        logs.configure(secrets=load_secrets().given())
+        logs.configure(secrets=(*load_secrets().given(), *aws_secrets()))
         log = logs.logger("patchbot")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

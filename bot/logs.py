@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TextIO
+from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -20,7 +21,8 @@ REDACTED: Final = "[redacted]"
 _SHORTEST_SECRET: Final = 8
 _SECRETS: Final = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w.-]+|(?:xapp|xwfp)-[\w-]+"  # tokens of Slack
-    r"|https://hooks\.slack(?:-gov)?\.com/[^\s\"'<>]*"  # where to answer to somebody
+    # where to answer to somebody, also with its slashes escaped as in JSON or in a query
+    r"|hooks\.slack(?:-gov)?\.com[/\\%][^\s\"'<>]*"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # access key ids of AWS
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # JSON Web Tokens
     r"|(?<=Bearer )[\w.~+/=-]+"
@@ -106,7 +108,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         # The longest first: a secret may be the beginning of another one.
         known = sorted({each for each in secrets if len(each) >= _SHORTEST_SECRET}, key=len)
-        self._known = re.compile("|".join(map(re.escape, reversed(known)))) if known else None
+        self._known = re.compile("|".join(map(_pattern, reversed(known)))) if known else None
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """The event without secrets."""
@@ -127,10 +129,18 @@ class Redactor:
         return _SECRETS.sub(REDACTED, text)
 
 
+def _pattern(secret: str) -> str:
+    """Finds the secret as it is, in JSON that escapes slashes, and in an address: keys of AWS hold “/” and “+”."""
+    return "".join(
+        char if char.isalnum() else rf"(?:\\*{re.escape(char)}|(?i:{quote(char, safe='')}))"
+        for char in secret
+    )
+
+
 def _renderers(*, looked_at: bool) -> list[Processor]:
     """For people or as JSON. Nobody's text can make a line of its own either way."""
     if not looked_at:
-        return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return [structlog.processors.JSONRenderer(ensure_ascii=True)]
     # The console renderer would print tracebacks with all their variables.
     plainly = structlog.dev.plain_traceback
     return [_in_one_line, structlog.dev.ConsoleRenderer(exception_formatter=plainly)]

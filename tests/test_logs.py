@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -23,9 +24,12 @@ CANARIES = {
     "access key": "AKIAIOSFODNN7CANARY1",
     "session key": "ASIAIOSFODNN7CANARY1",
     "response_url": "https://hooks.slack.com/commands/T1/2/canaryCANARY",
+    "response_url in JSON": r"https:\/\/hooks.slack.com\/commands\/T1\/2\/canaryCANARY",
+    "response_url in a query": "https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1%2F2%2FcanaryCANARY",
     "web token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.canaryCANARY",
 }
 KNOWN = "s3cret-without-a-shape"
+AWS_KEY = "wJalr/K7MDENG+bPxRfi/CANARY"
 Style = Literal["json", "console"]
 
 
@@ -48,7 +52,7 @@ class Screen(io.StringIO):
 
 def logging_to(style: Style = "json", level: int = logging.INFO) -> io.StringIO:
     stream = io.StringIO() if style == "json" else Screen()
-    configure(level, secrets=[KNOWN, "", "short"], stream=stream)
+    configure(level, secrets=[KNOWN, AWS_KEY, "", "short"], stream=stream)
     return stream
 
 
@@ -77,7 +81,10 @@ def test_a_record_is_one_line_of_json_with_event_level_and_time() -> None:
     assert record["timestamp"].endswith("Z")
 
 
-@pytest.mark.parametrize("secret", [*CANARIES.values(), KNOWN])
+@pytest.mark.parametrize(
+    "secret",
+    [*CANARIES.values(), KNOWN, AWS_KEY, AWS_KEY.replace("/", "\\/"), quote(AWS_KEY, safe="")],
+)
 @pytest.mark.parametrize("style", ["json", "console"])
 def test_no_secret_is_written_wherever_it_stands(style: Style, secret: str) -> None:
     stream = logging_to(style)
@@ -130,7 +137,9 @@ def test_nothing_that_is_logged_can_fake_another_record(text: str) -> None:
     stream = logging_to()
     structlog.get_logger("bot").info("node.read", name=text)
     logging.getLogger("library").warning("saw %s", text)
-    lines = stream.getvalue().split("\n")
+    assert stream.getvalue().replace("\n", "").isprintable()
+    assert stream.getvalue().isascii()
+    lines = stream.getvalue().splitlines()
     assert [json.loads(line)["logger"] for line in lines if line] == ["bot", "library"]
 
 

@@ -21,6 +21,7 @@ _WHERE = {
     "slack_app_token": "“Basic Information”, App-Level Tokens, with the scope connections:write (xapp-…)",
     "slack_signing_secret": "“Basic Information”, App Credentials, Signing Secret",
 }
+_AWS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 class Secrets(BaseSettings):
@@ -91,6 +92,11 @@ class _Files(PydanticBaseSettingsSource):
             for name, field in self.settings_cls.model_fields.items()
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+def aws_secrets() -> tuple[str, ...]:
+    """The values of AWS's secrets in the environment, which only boto3 uses, for what must never show them."""
+    return tuple(filter(None, map(os.environ.get, _AWS)))
 
 
 def load_secrets() -> Secrets:

@@ -104,6 +104,16 @@ def test_socket_mode_connects_and_ends_on_sigterm(connected: Shell, slack: Local
     assert slack.connections == 0
 
 
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_its_log_blots_out_the_secrets_of_aws(connected: Shell, name: str) -> None:
+    """They are only boto3's, so the log has to be told of them; here one stands in the path of the configuration."""
+    connected.environment[name] = str(connected.directory / "patchbot.toml")
+    process = connected.start("serve")
+    told = until(process, "serving")
+    assert told[-1]["configuration"] == "[redacted]"
+    stopped(process, signal.SIGTERM)
+
+
 def test_http_mode_listens_and_ends_on_ctrl_c(connected: Shell, slack: LocalSlack) -> None:
     connected.configure(f'{CONFIGURATION}\n[slack]\ntransport = "http"\nport = 0\n')
     process = connected.start("serve")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bot.chatops.arguments import Arguments
+from bot.chatops.blocks import Element
 from bot.chatops.context import Context
 from bot.chatops.reply import Attachment, Card
 from bot.core.identity import Role
@@ -42,6 +43,7 @@ def action_id(show: Show, label: str) -> str:
 class Command(Generic[A, R]):
     """A subcommand: what it takes, what it does, and how the answer looks in Slack and in a terminal.
 
+    With `modal` the answer to somebody who types it in Slack is that form; `slack` is for where none can be opened.
     `run` may take long and may call services; the renderings are pure. `file` gives the answer as a file where that
     makes sense. `exit_code` is the terminal's (0 answered, 3 answered with gaps).
     """
@@ -55,6 +57,7 @@ class Command(Generic[A, R]):
     examples: tuple[str, ...] = ()
     details: str = ""
     role: Role = Role.VIEWER
+    modal: Callable[[R, Context], Element] | None = None
     file: Callable[[R, Context], Attachment] | None = None
     exit_code: Callable[[R], int] = lambda _report: 0
 

@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.chatops.grammar import Sentence
+from bot.core.errors import ConfigurationError
 from bot.core.identity import AccessPolicy, Person
 from bot.core.ports import Progress
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
+from bot.services.installs import Installs
 
 if TYPE_CHECKING:
     from bot.chatops.registry import Registry
@@ -32,6 +34,7 @@ class Services:
     access: AccessPolicy
     doctor: Doctor
     commands: Registry
+    installs: Installs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,12 @@ class Context:
     surface: Surface
     shared: bool = False
     progress: Progress | None = None
+
+    @property
+    def changes(self) -> Installs:
+        """What is known of plans, requests and runs. Raises ConfigurationError where that part is not set up."""
+        if self.services.installs is None:
+            raise ConfigurationError(
+                "Changes are not set up here.", hint="`patchbot doctor` says why."
+            )
+        return self.services.installs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.chatops import inert
+from bot.chatops.blocks import Element
 from bot.chatops.command import AnyCommand
 from bot.chatops.context import Context, Services, Surface
 from bot.chatops.grammar import Sentence, parse
@@ -28,6 +29,10 @@ class Answer:
     def card(self) -> Card:
         """The answer as a Slack message."""
         return self.command.slack(self.report, self.context)
+
+    def modal(self) -> Element | None:
+        """The answer as a form to fill in; None where the command has none."""
+        return self.command.modal(self.report, self.context) if self.command.modal else None
 
     def attachment(self) -> Attachment:
         """The answer as a file. Raises UsageError where a command has none."""

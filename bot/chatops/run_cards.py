@@ -18,6 +18,7 @@ from bot.core.wording import counted, span
 
 BAR: Final = 20
 TROUBLES_SHOWN: Final = 8
+IDS_SHOWN: Final = 10
 _GOOD: Final = frozenset({NodeOutcome.SUCCESS})
 _OPEN: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.RUNNING})
 _STOPPABLE: Final = frozenset({RunState.WAITING, RunState.RUNNING, RunState.PAUSED})
@@ -216,23 +217,36 @@ def receipt_card(report: RunReport) -> Card:
 
 
 def receipt_lines(receipt: Mapping[str, Any]) -> list[str]:
-    """The figures of a receipt as sentences; lists are cut and say so."""
-    return [
-        f"{name.replace('_', ' ').capitalize()}: {_figure(value)}"
-        for name, value in receipt.items()
-        if isinstance(value, (int, str, list, tuple, Mapping))
-        and not isinstance(value, bool)
-        and value != ""
+    """The figures of a receipt (patchbot.receipt/1) as sentences; lists are cut and say so."""
+    if not receipt:
+        return ["The receipt is not written yet."]
+    nodes, patches, cves = receipt["nodes"], receipt["patches"], receipt["cves"]
+    lines = [
+        f"Nodes: {nodes['clean']:,} of {nodes['planned']:,} clean by the scan after it"
+        f" ({nodes['rescanned']:,} scanned again).",
+        f"Patches: {patches['closed']:,} closed, {patches['open']:,} still open,"
+        f" {patches['pending_reboot']:,} wait for a reboot.",
     ]
-
-
-def _figure(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_figure(inner)}" for key, inner in value.items()) or "none"
-    if isinstance(value, (list, tuple)):
-        shown = ", ".join(str(one) for one in value[:5])
-        return f"{shown} and {len(value) - 5:,} more" if len(value) > 5 else shown or "none"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if cves["closed"] or cves["open"]:
+        lines.append(f"CVEs: {cves['closed']:,} closed, {cves['open']:,} still open.")
+    for name, told in (("closed", "Closed"), ("open", "Still open")):
+        ids = [*cves[f"{name}_ids"], *patches[f"{name}_ids"]]
+        more = cves[f"{name}_more"] + patches[f"{name}_more"] + max(0, len(ids) - IDS_SHOWN)
+        if ids:
+            shown = ", ".join(ids[:IDS_SHOWN])
+            lines.append(f"{told}: {shown}{f' and {more:,} more' if more else ''}.")
+    bad = [
+        f"{nodes[one.value]:,} {words}"
+        for one, words in change_words.OUTCOMES.items()
+        if one is not NodeOutcome.SUCCESS and nodes.get(one.value)
+    ]
+    if nodes["not_back"]:
+        bad.append(f"{nodes['not_back']:,} not back after the reboot")
+    if bad:
+        lines.append(f"Not as planned: {', '.join(bad)}.")
+    if receipt["why"]:
+        lines.append(f"Why: {receipt['why']}.")
+    return lines
 
 
 def _who(report: RunReport) -> Text:

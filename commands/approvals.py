@@ -1,0 +1,84 @@
+"""`approvals`: the requests that wait for a decision, the next to expire first."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+
+from bot.chatops import acts, cards, change_words
+from bot.chatops import terminal as console
+from bot.chatops.acts import Verb
+from bot.chatops.arguments import Arguments
+from bot.chatops.blocks import Block, fit, room, section
+from bot.chatops.blocks import context as small_print
+from bot.chatops.command import Command
+from bot.chatops.context import Context
+from bot.chatops.markup import ago, bold, code, markup, user
+from bot.chatops.reply import Card
+from bot.core.change_reports import ApprovalsReport, RequestRow
+from bot.core.wording import counted
+
+SHOWN = 20
+NOTHING = "Nothing waits for an approval."
+
+
+class ApprovalsArguments(Arguments):
+    """`approvals` takes nothing."""
+
+
+def run(_arguments: ApprovalsArguments, context: Context) -> ApprovalsReport:
+    """What waits. Raises StorageError when the ledger cannot be read."""
+    return context.changes.approvals()
+
+
+def slack(report: ApprovalsReport, context: Context) -> Card:
+    """Each request with a button that opens its decision."""
+    what = f"{counted(report.total, 'request')} waiting for approval" if report.total else NOTHING
+    above = cards.title(what, context)
+    rows = fit([_row(row) for row in report.requests], budget=room(above) - 400, at_most=SHOWN)
+    below = (
+        [small_print(f"{counted(rows.left, 'more request')}: `--json` in a terminal lists all.")]
+        if rows.left
+        else []
+    )
+    first = ", ".join(f"{row.id} ({change_words.of_request(row)})" for row in report.requests[:3])
+    return Card(f"{what}. {first}".strip(), (*above, *rows.shown, *below))
+
+
+def _row(row: RequestRow) -> Block:
+    text = markup(
+        "{id} {what}\n{code} · asked by {who} · expires {when}\n{lacking}",
+        id=bold(row.id),
+        what=change_words.of_request(row),
+        code=code(row.code),
+        who=user(row.requester),
+        when=ago(row.expires_at),
+        lacking=change_words.lacking(row),
+    )
+    return section(text, accessory=acts.do(Verb.APPROVE, "Look and approve…", row.id))
+
+
+def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
+    """The same as a table; deciding happens in Slack, where people are known."""
+    if not report.requests:
+        return console.prose(NOTHING)
+    table = console.columns("Request", "What", "Asked by", "Expires", "Lacks", right=("Lacks",))
+    for row in report.requests:
+        table.add_row(
+            console.lines(console.text(row.id, "bold"), console.text(row.code, "dim")),
+            console.text(change_words.of_request(row)),
+            console.text(row.requester),
+            console.text(f"{row.expires_at:%Y-%m-%d %H:%M} UTC"),
+            console.cell(row.lacking),
+        )
+    return console.stack(table, console.prose("They are decided in Slack."))
+
+
+COMMAND = Command(
+    name="approvals",
+    summary="what waits for an approval",
+    arguments=ApprovalsArguments,
+    run=run,
+    slack=slack,
+    terminal=terminal,
+    examples=("approvals",),
+)

@@ -1,0 +1,104 @@
+"""`runs`: what runs and what ran, newest first."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from rich.console import RenderableType
+
+from bot.chatops import cards, change_words
+from bot.chatops import terminal as console
+from bot.chatops.arguments import Arguments, EnvironmentName
+from bot.chatops.blocks import Block, fit, room, section
+from bot.chatops.blocks import context as small_print
+from bot.chatops.command import Command, Show
+from bot.chatops.context import Context
+from bot.chatops.markup import ago, bold, markup
+from bot.chatops.reply import Card
+from bot.core.change_reports import RunRow, RunsReport
+from bot.core.wording import ago as ago_in_words
+from bot.core.wording import counted
+
+SHOWN = 15
+
+
+class RunsArguments(Arguments):
+    """What `runs` takes."""
+
+    WORDS: ClassVar[tuple[str, ...]] = ("environment",)
+
+    environment: Annotated[str | None, EnvironmentName()] = Field(
+        None, description="the part of the fleet; without it, all of them"
+    )
+
+
+def run(arguments: RunsArguments, context: Context) -> RunsReport:
+    """The latest runs. Raises StorageError when the ledger cannot be read."""
+    return context.changes.runs(arguments.environment)
+
+
+def _headline(report: RunsReport) -> str:
+    where = f" of {report.environment}" if report.environment else ""
+    return f"{counted(report.total, 'run')}{where}" if report.total else f"No runs{where} yet"
+
+
+def slack(report: RunsReport, context: Context) -> Card:
+    """Each run with how it stands and a button to its details."""
+    what = _headline(report)
+    above = cards.title(what, context)
+    rows = fit([_row(row) for row in report.runs], budget=room(above) - 400, at_most=SHOWN)
+    left = report.total - len(rows.shown)
+    below = [small_print(f"{counted(left, 'older run')} not shown.")] if left else []
+    first = ", ".join(f"{row.id} {change_words.run_state(row.state)}" for row in report.runs[:3])
+    return Card(f"{what}. {first}".strip(), (*above, *rows.shown, *below))
+
+
+def _row(row: RunRow) -> Block:
+    text = markup(
+        "{id} {what}: {state}\n{outcomes} · {when}",
+        id=bold(row.id),
+        what=change_words.of_run(row),
+        state=change_words.run_state(row.state),
+        outcomes=cards.prose(change_words.outcomes(row)),
+        when=ago(row.started_at or row.created_at),
+    )
+    details = cards.show(
+        "Details",
+        Show.PRIVATE,
+        cards.sentence("run", row.id),
+        name=f"run:{row.id}",
+        label=f"Details of {row.id}",
+    )
+    return section(text, accessory=details)
+
+
+def terminal(report: RunsReport, context: Context) -> RenderableType:
+    """The same as a table."""
+    if not report.runs:
+        return console.prose(f"{_headline(report)}.")
+    table = console.columns("Run", "What", "State", "Nodes", "Started")
+    for row in report.runs:
+        table.add_row(
+            console.text(row.id, "bold"),
+            console.text(change_words.of_run(row)),
+            console.text(change_words.run_state(row.state)),
+            console.text(change_words.outcomes(row)),
+            console.text(ago_in_words(row.started_at or row.created_at, context.now)),
+        )
+    left = report.total - len(report.runs)
+    more = console.text(f"{counted(left, 'older run')} not shown.", "dim")
+    return console.stack(
+        console.text(_headline(report), "bold"), table, more if left else console.NOTHING
+    )
+
+
+COMMAND = Command(
+    name="runs",
+    summary="what runs and what ran",
+    arguments=RunsArguments,
+    run=run,
+    slack=slack,
+    terminal=terminal,
+    examples=("runs", "runs prod"),
+)

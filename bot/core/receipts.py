@@ -1,0 +1,252 @@
+"""The receipt of a run: what it closed, what is still open, who asked and who approved.
+
+Proved by the scan after it, not by exit codes: what was not scanned again counts as open. Pure; plain data without
+floats under the schema "patchbot.receipt/1".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core.audit import canonical
+from bot.core.nodes import NodeKey, Patch, PatchState
+from bot.core.plans import Operation, Plan, PlannedNode, RebootOption
+from bot.core.requests import Request
+from bot.core.runs import SETTLED, Dispatch, NodeOutcome, NodeResult, Run, RunState
+
+SCHEMA = "patchbot.receipt/1"
+LISTED = 200
+"""Ids that are listed; how many more there are is always said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescan:
+    """The patch state that a scan after the run wrote. `open_patches` are its open ones, None where not read."""
+
+    state: PatchState
+    open_patches: tuple[Patch, ...] | None = None
+
+
+def is_clean(plan: Plan, rescan: Rescan | None) -> bool:
+    """Whether the run reached on a node what it was for: for a scan a result, for an Install nothing left to install.
+
+    Without a reboot, patches that wait for one are as they should be; the receipt still counts them.
+    """
+    if rescan is None:
+        return False
+    if plan.operation is Operation.SCAN:
+        return True
+    pending = rescan.state.installed_pending_reboot
+    waits = pending > 0 and plan.reboot_option is not RebootOption.NO_REBOOT
+    return not (rescan.state.missing or rescan.state.failed or waits)
+
+
+def verdict(
+    plan: Plan,
+    results: Mapping[NodeKey, NodeResult],
+    rescans: Mapping[NodeKey, Rescan],
+    *,
+    in_time: bool,
+) -> tuple[RunState, str]:
+    """How the run ended, and why in a sentence. The scan decides, not the exit code."""
+    outcomes = [_outcome(results, one.key) for one in plan.nodes]
+    lost = sum(one is NodeOutcome.UNKNOWN or one not in SETTLED for one in outcomes)
+    clean = sum(is_clean(plan, rescans.get(one.key)) for one in plan.nodes)
+    if lost and not in_time:
+        return (
+            RunState.LOST_TRACK,
+            f"the time limit passed; the outcome of {lost} nodes is not known",
+        )
+    if clean == len(plan.nodes):
+        return RunState.VERIFIED, ""
+    late = "" if in_time else "the time limit passed; "
+    what = (
+        "have a new result" if plan.operation is Operation.SCAN else "have nothing left to install"
+    )
+    why = f"{late}{clean} of {len(plan.nodes)} nodes {what}"
+    closed = sum(_closed(one, rescans.get(one.key)) for one in plan.nodes)
+    return (RunState.PARTIAL if clean or closed else RunState.FAILED), why
+
+
+def receipt(
+    run: Run,
+    request: Request,
+    plan: Plan,
+    *,
+    dispatches: Sequence[Dispatch],
+    results: Mapping[NodeKey, NodeResult],
+    rescans: Mapping[NodeKey, Rescan],
+) -> Mapping[str, Any]:
+    """The receipt of a run that has ended.
+
+    `nodes` counts planned nodes by outcome, and how many were rescanned, clean and not back after their reboot;
+    `patches` and `cves` tell what was closed and what is open; `open_nodes` lists every node that is not clean.
+    """
+    started, ended = run.started_at, run.ended_at
+    return {
+        "schema": SCHEMA,
+        "run": run.id,
+        "request": request.id,
+        "environment": run.environment,
+        "operation": plan.operation.value,
+        "reboot_option": plan.reboot_option.value,
+        "digest": run.digest,
+        "code": request.code,
+        "state": run.state.value,
+        "why": run.why,
+        "rehearsal": run.rehearsal,
+        "requester": request.requester,
+        "reason": request.reason,
+        "ticket": request.ticket,
+        "approvers": [vote.person for vote in request.approvals],
+        "break_glass_by": request.ended_by if request.break_glass else "",
+        "cancelled_by": run.cancelled_by,
+        "started_at": started.isoformat() if started else None,
+        "ended_at": ended.isoformat() if ended else None,
+        "duration_seconds": int((ended - started).total_seconds()) if started and ended else None,
+        "nodes": _counts(plan, results, rescans),
+        "patches": _patches(plan, rescans),
+        "cves": _cves(plan, rescans),
+        "open_nodes": [
+            _open_node(one, results.get(one.key), rescans.get(one.key))
+            for one in plan.nodes
+            if not is_clean(plan, rescans.get(one.key))
+        ],
+        "commands": [_command(one) for one in dispatches],
+    }
+
+
+def summary(receipt: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The receipt in numbers, for the audit."""
+    numbers = ("state", "why", "nodes", "duration_seconds", "cancelled_by", "rehearsal")
+    patches = {name: value for name, value in receipt["patches"].items() if isinstance(value, int)}
+    return {name: receipt[name] for name in numbers} | {"patches": patches}
+
+
+def seal(receipt: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What ties the audit to the whole receipt."""
+    return {"sha256": hashlib.sha256(canonical(receipt).encode()).hexdigest()}
+
+
+def _outcome(results: Mapping[NodeKey, NodeResult], key: NodeKey) -> NodeOutcome:
+    found = results.get(key)
+    return found.outcome if found else NodeOutcome.PENDING
+
+
+def _counts(
+    plan: Plan, results: Mapping[NodeKey, NodeResult], rescans: Mapping[NodeKey, Rescan]
+) -> Mapping[str, int]:
+    outcomes = Counter(_outcome(results, one.key).value for one in plan.nodes)
+    return {
+        "planned": len(plan.nodes),
+        **{outcome.value: outcomes[outcome.value] for outcome in NodeOutcome},
+        "not_back": sum(one.back_online is False for one in results.values()),
+        "rescanned": sum(one.key in rescans for one in plan.nodes),
+        "clean": sum(is_clean(plan, rescans.get(one.key)) for one in plan.nodes),
+    }
+
+
+def _closed(node: PlannedNode, rescan: Rescan | None) -> int:
+    if rescan is None:
+        return 0
+    return max(0, node.missing + node.failed - rescan.state.missing - rescan.state.failed)
+
+
+def _still_open(node: PlannedNode, rescan: Rescan | None) -> int:
+    if rescan is None:
+        return node.missing + node.failed
+    return rescan.state.missing + rescan.state.failed
+
+
+def _patches(plan: Plan, rescans: Mapping[NodeKey, Rescan]) -> Mapping[str, Any]:
+    closed: set[str] = set()
+    still: set[str] = set()
+    for node in plan.nodes:
+        gone, left = _difference(node.patches, rescans.get(node.key), _ids)
+        closed |= gone
+        still |= left
+    return {
+        "before": sum(node.missing + node.failed for node in plan.nodes),
+        "closed": sum(_closed(node, rescans.get(node.key)) for node in plan.nodes),
+        "open": sum(_still_open(node, rescans.get(node.key)) for node in plan.nodes),
+        "pending_reboot": sum(one.state.installed_pending_reboot for one in rescans.values()),
+        **_listed("closed", closed - still),
+        **_listed("open", still),
+    }
+
+
+def _cves(plan: Plan, rescans: Mapping[NodeKey, Rescan]) -> Mapping[str, Any]:
+    closed: set[str] = set()
+    still: set[str] = set()
+    for node in plan.nodes:
+        gone, left = _difference(node.cves, rescans.get(node.key), _cve_ids)
+        closed |= gone
+        still |= left
+    return {
+        "closed": len(closed - still),
+        "open": len(still),
+        **_listed("closed", closed - still),
+        **_listed("open", still),
+    }
+
+
+def _difference(before: Iterable[str], rescan: Rescan | None, of: Any) -> tuple[set[str], set[str]]:
+    """What is gone from a node and what is open on it. What was not scanned or read again is as open as before."""
+    known = set(before)
+    if rescan is None:
+        return set(), known
+    if not (rescan.state.missing or rescan.state.failed):
+        return known, set()
+    if rescan.open_patches is None:
+        return set(), known
+    left = set(of(rescan.open_patches))
+    return known - left, left
+
+
+def _ids(patches: Iterable[Patch]) -> Iterable[str]:
+    return (one.kb_id for one in patches if one.state in {"Missing", "Failed"})
+
+
+def _cve_ids(patches: Iterable[Patch]) -> Iterable[str]:
+    return (cve for one in patches if one.state in {"Missing", "Failed"} for cve in one.cve_ids)
+
+
+def _listed(name: str, ids: Iterable[str]) -> Mapping[str, Any]:
+    every = sorted(ids)
+    return {f"{name}_ids": every[:LISTED], f"{name}_more": max(0, len(every) - LISTED)}
+
+
+def _open_node(
+    node: PlannedNode, result: NodeResult | None, rescan: Rescan | None
+) -> Mapping[str, Any]:
+    return {
+        "account": node.key.account,
+        "region": node.key.region,
+        "instance_id": node.key.instance_id,
+        "name": node.name,
+        "outcome": (result.outcome if result else NodeOutcome.PENDING).value,
+        "reason": result.reason if result else "",
+        "back_online": result.back_online if result else None,
+        "rescanned": rescan is not None,
+        "missing": rescan.state.missing if rescan else None,
+        "failed": rescan.state.failed if rescan else None,
+        "pending_reboot": rescan.state.installed_pending_reboot if rescan else None,
+    }
+
+
+def _command(one: Dispatch) -> Mapping[str, Any]:
+    return {
+        "purpose": one.purpose,
+        "batch": one.batch.number,
+        "wave": one.batch.wave,
+        "account": one.batch.account,
+        "region": one.batch.region,
+        "state": one.state.value,
+        "command_id": one.command_id,
+        "nodes": len(one.sent_ids),
+        "reason": one.reason,
+    }

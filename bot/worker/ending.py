@@ -1,0 +1,83 @@
+"""How a run ends: its last state, its receipt, the line in the audit and the messages, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.core import receipts
+from bot.core.ledger import Change
+from bot.core.nodes import NodeKey
+from bot.core.plans import Plan
+from bot.core.receipts import Rescan
+from bot.core.requests import Request
+from bot.core.running import about_run, moved
+from bot.core.runs import RUN, Dispatch, NodeResult, Run, RunState
+from bot.services import noticing
+from bot.worker.context import Context
+from bot.worker.sends import drop_planned
+
+
+def end(
+    ctx: Context,
+    change: Change,
+    run: Run,
+    *,
+    state: RunState,
+    why: str,
+    told_as: str = "",
+    rescans: Mapping[NodeKey, Rescan] | None = None,
+    dispatches: Sequence[Dispatch] = (),
+    results: Sequence[NodeResult] = (),
+) -> None:
+    """End the run; the audit names it by its last state or `told_as`.
+
+    `dispatches` and `results` are those that the same transaction changed.
+    """
+    request, plan = ctx.sealed(run)
+    ended = moved(run, state, ctx.clock(), why=why)
+    sends = _with(ctx.ledger.dispatches(run.id), dispatches)
+    known = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
+    known |= {one.key: one for one in results}
+    receipt = receipts.receipt(
+        ended, request, plan, dispatches=sends, results=known, rescans=rescans or {}
+    )
+    change.save_run(ended, [about_run(ended, told_as or state.value, receipts.summary(receipt))])
+    change.save_receipt(
+        run.id, receipt, [about_run(ended, "receipt_written", receipts.seal(receipt))]
+    )
+    show_run(ctx, change, ended, request)
+    if run.environment in ctx.rules:
+        noticing.show(change, noticing.receipt(ended, request, ctx.rules[run.environment]))
+
+
+def give_up(ctx: Context, change: Change, run: Run, plan: Plan, *, why: str) -> None:
+    """Nothing more may be sent: what was sent is verified, a run that sent nothing is abandoned."""
+    sends = ctx.ledger.dispatches(run.id)
+    dropped, results = drop_planned(change, run, sends, why=why)
+    if all(one.sending_at is None for one in sends):
+        end(
+            ctx,
+            change,
+            run,
+            state=RunState.ABANDONED,
+            why=why,
+            dispatches=dropped,
+            results=results,
+        )
+        return
+    body = {"why": why, "dropped": len(results), "nodes": len(plan.nodes)}
+    going = moved(run, RunState.VERIFYING, ctx.clock(), why=why)
+    change.save_run(going, [about_run(going, "given_up", body)])
+    show_run(ctx, change, going)
+
+
+def show_run(ctx: Context, change: Change, run: Run, request: Request | None = None) -> None:
+    """Have the live card drawn anew."""
+    request = request or ctx.ledger.request(run.request)
+    if request is not None and run.environment in ctx.rules:
+        noticing.show(change, noticing.about_run(run, request, ctx.rules[run.environment]))
+
+
+def _with(sends: Sequence[Dispatch], changed: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+    newer = {one.subject: one for one in changed}
+    return tuple(newer.get(one.subject, one) for one in sends)

@@ -1,0 +1,72 @@
+"""The roll call before a send: which planned nodes are still there, still of the environment, and can be reached.
+
+It takes nodes away and never adds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.environments import Environment, Target
+from bot.core.nodes import ManagedNode
+from bot.core.plans import Plan
+from bot.worker.context import Context
+
+MOST_DROPPED_PERCENT = 20
+"""More than that of a plan's nodes gone: it is no longer the plan people approved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who answered. `dropped` tells for each missing node why."""
+
+    present: tuple[str, ...]
+    dropped: Mapping[str, str]
+
+
+def call(
+    ctx: Context, environment: Environment, target: Target, instance_ids: Sequence[str]
+) -> Roll:
+    """Ask AWS about these nodes of the target. Raises AwsError: then nothing may be sent."""
+    found = {node.instance_id: node for node in ctx.commands.nodes_now(target, instance_ids)}
+    members = _members(ctx, environment, target)
+    dropped = {}
+    for instance_id in instance_ids:
+        reason = _missing(found.get(instance_id), environment, members)
+        if reason:
+            dropped[instance_id] = reason
+    return Roll(tuple(one for one in instance_ids if one not in dropped), dropped)
+
+
+def too_many(plan: Plan, dropped: int) -> bool:
+    """Whether so many of the plan's nodes are gone that its approval is void."""
+    return dropped * 100 > MOST_DROPPED_PERCENT * len(plan.nodes)
+
+
+def _missing(
+    node: ManagedNode | None, environment: Environment, members: frozenset[str] | None
+) -> str:
+    if node is None or node.terminated:
+        return "it is gone"
+    if node.stopped:
+        return "it is stopped"
+    if members is not None and node.instance_id not in members:
+        return f"it does not belong to {environment.name} any more"
+    if node.ping_status != "Online":
+        return "its agent does not answer"
+    return ""
+
+
+def _members(ctx: Context, environment: Environment, target: Target) -> frozenset[str] | None:
+    """The ids that belong to the environment now; None where every managed node does."""
+    if not environment.selector.tags and not environment.selector.patch_groups:
+        return None
+    key = ("members", environment.name, target)
+    kept = ctx.memory.kept(key, for_at_most=ctx.timing.members_for)
+    if isinstance(kept, frozenset):
+        return kept
+    reading = ctx.compliance.read_target(environment, target)
+    members = frozenset(seen.node.instance_id for seen in reading.observations)
+    ctx.memory.keep(key, members)
+    return members

@@ -1,0 +1,90 @@
+"""Whether a send may happen now, by what the ledger says at this very moment.
+
+Asked within the transaction of the intent, so that nothing can come between the answer and the send.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.core.plans import Plan
+from bot.core.requests import still_approved
+from bot.core.running import start_by
+from bot.core.runs import RUN, Dispatch, DispatchState, NodeOutcome, Run, RunState
+from bot.worker.context import Context
+from bot.worker.roll import Roll, too_many
+from bot.worker.sends import purpose_of
+
+_AT_WORK = {RunState.RUNNING, RunState.VERIFYING}
+
+
+class Word(StrEnum):
+    """What may become of a planned send."""
+
+    GO = "go"
+    HOLD = "hold"  # later, perhaps
+    VOID = "void"  # never: the approval does not stand any more
+    PAST = "past"  # somebody else moved it, or its time is over: others see to that
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The word on a send, and its reason."""
+
+    word: Word
+    why: str = ""
+
+
+_GO, _PAST = Standing(Word.GO), Standing(Word.PAST)
+
+
+def standing(
+    ctx: Context,
+    run: Run,
+    one: Dispatch,
+    plan: Plan,
+    *,
+    roll: Roll,
+    voters: frozenset[str],
+) -> Standing:
+    """Whether this send may happen now, by what the ledger says at this very moment."""
+    now, request, known = ctx.clock(), ctx.ledger.request(run.request), ctx.dispatch(one)
+    if known is None or known != one or one.state is not DispatchState.PLANNED:
+        return _PAST
+    if run.state not in _AT_WORK or purpose_of(run) != one.purpose or now >= run.deadline:
+        return _PAST
+    if request is None or one.purpose != RUN:
+        return _GO if request is not None else _PAST
+    if doubt := ctx.clock_watch.doubt():
+        return Standing(Word.HOLD, doubt)
+    if one.batch not in plan.batches():
+        return Standing(Word.VOID, "a batch is not of the plan that was approved")
+    decision = still_approved(request, run.digest, voters)
+    if not decision.allowed:
+        return Standing(Word.VOID, decision.reason)
+    nothing_sent = all(each.sending_at is None for each in ctx.ledger.dispatches(run.id))
+    if nothing_sent and now >= start_by(request, plan):
+        return Standing(Word.VOID, "its approval expired before anything was sent")
+    gone = _skipped(ctx, run, roll)
+    if too_many(plan, gone):
+        why = f"{gone} of {len(plan.nodes)} nodes are gone: the approval was for another fleet"
+        return Standing(Word.VOID, why)
+    frozen = ctx.frozen(run, plan)
+    return Standing(Word.HOLD, frozen) if frozen else _GO
+
+
+def _skipped(ctx: Context, run: Run, roll: Roll) -> int:
+    before = ctx.ledger.results(run.id, RUN)
+    return len(roll.dropped) + sum(one.outcome is NodeOutcome.SKIPPED for one in before)
+
+
+def hindrance(ctx: Context, one: Dispatch) -> str:
+    """What came between two tries; empty when nothing did."""
+    run = ctx.ledger.run(one.run)
+    if run is None or run.state not in _AT_WORK or purpose_of(run) != one.purpose:
+        return "the run was stopped while AWS refused the pace"
+    if ctx.clock() >= run.deadline:
+        return "the time limit passed while AWS refused the pace"
+    _, plan = ctx.sealed(run)
+    return ctx.frozen(run, plan) if one.purpose == RUN else ""

@@ -1,0 +1,138 @@
+"""The proof after the last wave: a scan of every node that was touched, and a receipt made of what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.core.environments import Target
+from bot.core.nodes import NodeKey, PatchState
+from bot.core.plans import BATCH, Batch, Operation, Plan
+from bot.core.receipts import Rescan, verdict
+from bot.core.running import about_run
+from bot.core.runs import RUN, VERIFY, Dispatch, DispatchState, NodeOutcome, Run
+from bot.worker.context import Context
+from bot.worker.dispatch import dispatch
+from bot.worker.ending import end, show_run
+from bot.worker.sends import drop_planned, of_purpose, planned_sends
+
+_UNDER_WAY = {DispatchState.SENDING, DispatchState.SENT}
+_TOUCHED = {DispatchState.SENT, DispatchState.DONE, DispatchState.UNKNOWN}
+DETAILED = 200
+"""Nodes whose open patches are read one by one for the receipt; the rest is told in numbers."""
+
+
+def step(ctx: Context, run: Run) -> None:
+    """Bring the proof one step on. Raises AwsError and SlackError: it is tried again until the time limit."""
+    _, plan = ctx.sealed(run)
+    every = ctx.ledger.dispatches(run.id)
+    sends, scans = of_purpose(every, RUN), of_purpose(every, VERIFY)
+    if any(one.state is DispatchState.PLANNED for one in sends):
+        with ctx.ledger.change() as change:
+            drop_planned(change, run, sends, why=run.why or "its wave was left by hand")
+    elif any(one.state in _UNDER_WAY for one in sends):
+        return
+    elif plan.operation is Operation.SCAN:
+        _finish(ctx, run, plan, sends)
+    elif not scans and (batches := tuple(_batches(sends))):
+        _plan_scans(ctx, run, batches)
+    else:
+        _scan(ctx, run, plan, scans)
+
+
+def _plan_scans(ctx: Context, run: Run, batches: Sequence[Batch]) -> None:
+    scans = planned_sends(ctx, run, batches, VERIFY)
+    with ctx.ledger.change() as change:
+        change.add_dispatches(
+            scans, [about_run(run, "verification_planned", {"sends": len(scans)})]
+        )
+        show_run(ctx, change, run)
+
+
+def _batches(sends: Sequence[Dispatch]) -> list[Batch]:
+    """Every node that AWS was, or may have been, given; one wave."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in sends:
+        if one.state in _TOUCHED:
+            place = places.setdefault((one.batch.account, one.batch.region), [])
+            place += one.sent_ids
+    chunks = [
+        (place, ids[start : start + BATCH])
+        for place, ids in sorted(places.items())
+        for start in range(0, len(ids), BATCH)
+    ]
+    return [
+        Batch(number, 1, account, region, tuple(ids))
+        for number, ((account, region), ids) in enumerate(chunks, start=1)
+    ]
+
+
+def _scan(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> None:
+    planned = [one for one in scans if one.state is DispatchState.PLANNED]
+    if planned:
+        dispatch(ctx, run, planned[0])
+    elif not any(one.state in _UNDER_WAY for one in scans):
+        _finish(ctx, run, plan, scans)
+
+
+def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> None:
+    """End the run once the patch states of all scanned nodes are there, or have been waited for."""
+    if not ctx.memory.due(("report", "read", run.id), ctx.timing.report_every):
+        return
+    rescans = read(ctx, run, scans)
+    scanned = {
+        one.key
+        for one in ctx.ledger.results(run.id, scans[0].purpose if scans else VERIFY)
+        if one.outcome is NodeOutcome.SUCCESS
+    }
+    late = ctx.memory.since(("report", run.id)) >= ctx.timing.report_grace
+    if scanned - rescans.keys() and not late:
+        return
+    results = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
+    state, why = verdict(plan, results, rescans, in_time=True)
+    with ctx.ledger.change() as change:
+        end(ctx, change, run, state=state, why=_both(run.why, why), rescans=rescans)
+
+
+def read(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> Mapping[NodeKey, Rescan]:
+    """The patch states that these scans, or later ones, have written. Raises AwsError."""
+    found: dict[NodeKey, Rescan] = {}
+    environment = ctx.environment(run.environment)
+    for target, sends in _by_target(ctx, run, scans).items():
+        by_node = {
+            NodeKey(one.batch.account, one.batch.region, each): one
+            for one in sends
+            for each in one.sent_ids
+        }
+        for seen in ctx.compliance.read_target(environment, target).observations:
+            scan = by_node.get(seen.node.key)
+            if scan is None or seen.state is None or not _is_newer(seen.state, scan):
+                continue
+            found[seen.node.key] = _rescan(ctx, target, seen.node.key, seen.state, len(found))
+    return found
+
+
+def _by_target(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> dict[Target, list[Dispatch]]:
+    targets: dict[Target, list[Dispatch]] = {}
+    for one in scans:
+        if one.sent_ids:
+            targets.setdefault(ctx.target_of(run, one), []).append(one)
+    return targets
+
+
+def _is_newer(state: PatchState, scan: Dispatch) -> bool:
+    """Whether the state was written by our scan, which its snapshot tells, or by a later one."""
+    if state.operation != Operation.SCAN.value:
+        return False
+    began = state.operation_start_time
+    later = began is not None and scan.sending_at is not None and began > scan.sending_at
+    return state.snapshot_id == scan.snapshot_id or later
+
+
+def _rescan(ctx: Context, target: Target, key: NodeKey, state: PatchState, already: int) -> Rescan:
+    if not (state.missing or state.failed) or already >= DETAILED:
+        return Rescan(state)
+    return Rescan(state, ctx.compliance.patches(key, target))
+
+
+def _both(first: str, second: str) -> str:
+    return "; ".join(part for part in (first, second) if part)

@@ -1,0 +1,191 @@
+"""A run under way: the sends of its wave, the gate after it, and what a cancel makes of it.
+
+Unknown stops: while an answer is missing nothing else of the run is sent, and a person decides when it stays missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bot.core.errors import AwsError
+from bot.core.nodes import NodeKey
+from bot.core.plans import Operation, Plan
+from bot.core.running import about_run, moved
+from bot.core.runs import (
+    RUN,
+    Dispatch,
+    DispatchState,
+    NodeOutcome,
+    NodeResult,
+    Run,
+    RunState,
+    gate,
+)
+from bot.services import noticing
+from bot.worker.context import Context
+from bot.worker.dispatch import dispatch
+from bot.worker.ending import end, show_run
+from bot.worker.sends import drop_planned, of_purpose
+
+_DOUBTFUL = {DispatchState.UNKNOWN, DispatchState.REFUSED}
+_UNDER_WAY = {DispatchState.SENDING, DispatchState.SENT}
+
+
+def step(ctx: Context, run: Run) -> None:
+    """Send what the wave still has to send, or judge it when it is over. Raises AwsError, SlackError: later again."""
+    _, plan = ctx.sealed(run)
+    sends = of_purpose(ctx.ledger.dispatches(run.id), RUN)
+    if any(one.state is DispatchState.SENDING for one in sends):
+        return
+    wave = [one for one in sends if one.batch.wave == run.wave]
+    doubtful = [one for one in wave if one.state in _DOUBTFUL]
+    if doubtful and plan.operation is Operation.INSTALL:
+        _pause(ctx, run, why=_doubt(doubtful))
+        return
+    planned = [
+        one for one in sends if one.batch.wave <= run.wave and one.state is DispatchState.PLANNED
+    ]
+    if planned:
+        if not run.why or ctx.memory.due(("held", run.id), ctx.timing.look_again):
+            dispatch(ctx, run, planned[0])
+    elif not any(one.state in _UNDER_WAY for one in wave):
+        _judge(ctx, run, plan, wave)
+
+
+def stop(ctx: Context, run: Run) -> None:
+    """Somebody cancelled the run: nothing more is sent, our own commands are cancelled, and it ends with the last."""
+    sends = ctx.ledger.dispatches(run.id)
+    if any(one.state is DispatchState.PLANNED for one in sends):
+        with ctx.ledger.change() as change:
+            drop_planned(change, run, sends, why="the run was cancelled before it was sent")
+        return
+    for one in sends:
+        if one.state is DispatchState.SENT:
+            _cancel(ctx, run, one)
+    if any(one.state in _UNDER_WAY for one in sends):
+        return
+    lost = sum(one.outcome is NodeOutcome.UNKNOWN for one in ctx.ledger.results(run.id, RUN))
+    why = f"cancelled; the outcome of {lost} nodes is not known" if lost else "cancelled"
+    with ctx.ledger.change() as change:
+        end(ctx, change, run, state=RunState.CANCELLED, why=why)
+
+
+def _cancel(ctx: Context, run: Run, one: Dispatch) -> None:
+    """Cancelling may be repeated; that it was asked for is in the audit since the click."""
+    if ctx.memory.due(("cancel", one.command_id), ctx.timing.look_again):
+        ctx.commands.cancel(ctx.target_of(run, one), one.command_id)
+
+
+def _doubt(doubtful: Sequence[Dispatch]) -> str:
+    first = doubtful[0]
+    more = f", and {len(doubtful) - 1} more sends" if len(doubtful) > 1 else ""
+    word = "was refused" if first.state is DispatchState.REFUSED else "has no known outcome"
+    return f"send {first.batch.number} {word}: {first.reason}{more}"
+
+
+def _pause(ctx: Context, run: Run, *, why: str, counts: Mapping[str, int] | None = None) -> None:
+    paused = moved(run, RunState.PAUSED, ctx.clock(), why=why)
+    body = {"wave": run.wave, "why": why, "nodes": dict(counts or {})}
+    with ctx.ledger.change() as change:
+        change.save_run(paused, [about_run(paused, "paused", body)])
+        show_run(ctx, change, paused)
+        request = ctx.ledger.request(run.request)
+        if request is not None:
+            rules = ctx.rules[run.environment]
+            noticing.show(change, noticing.closed_gate(paused, request, rules))
+
+
+def _judge(ctx: Context, run: Run, plan: Plan, wave: Sequence[Dispatch]) -> None:
+    if run.rehearsal:
+        _go_on(ctx, run, plan, {})
+        return
+    results = _results_of_wave(ctx, run, wave)
+    if plan.reboots and not _all_back(ctx, run, wave, results):
+        return
+    results = _results_of_wave(ctx, run, wave)
+    counts = Counter(one.outcome.value for one in results.values())
+    decision = gate(results.values(), plan.limits.success_percent)
+    last = run.wave >= len(plan.waves)
+    if decision.allowed or last or plan.operation is Operation.SCAN:
+        _go_on(ctx, run, plan, counts)
+    else:
+        _pause(ctx, run, why=decision.reason, counts=counts)
+
+
+def _results_of_wave(ctx: Context, run: Run, wave: Sequence[Dispatch]) -> dict[NodeKey, NodeResult]:
+    keys = {
+        NodeKey(one.batch.account, one.batch.region, each)
+        for one in wave
+        for each in one.batch.instance_ids
+    }
+    return {one.key: one for one in ctx.ledger.results(run.id, RUN) if one.key in keys}
+
+
+def _all_back(
+    ctx: Context,
+    run: Run,
+    wave: Sequence[Dispatch],
+    results: Mapping[NodeKey, NodeResult],
+) -> bool:
+    """Whether it is known of each node that succeeded if it answers again after its reboot."""
+    patience_over = ctx.memory.since(("back", run.id, run.wave)) >= ctx.timing.reboot_grace
+    found: list[NodeResult] = []
+    waiting = False
+    for one in wave:
+        place = (one.batch.account, one.batch.region)
+        asked = [
+            each for each in one.sent_ids if _may_have_rebooted(results.get(NodeKey(*place, each)))
+        ]
+        online = _online(ctx, run, one, asked, patience_over=patience_over)
+        for each in asked:
+            result = results[NodeKey(*place, each)]
+            if each in online or patience_over:
+                found.append(replace(result, back_online=each in online))
+            else:
+                waiting = True
+    if found:
+        with ctx.ledger.change() as change:
+            change.save_results(run.id, RUN, found)
+            show_run(ctx, change, run)
+    return not waiting
+
+
+def _may_have_rebooted(result: NodeResult | None) -> bool:
+    return (
+        result is not None and result.outcome is NodeOutcome.SUCCESS and result.back_online is None
+    )
+
+
+def _online(
+    ctx: Context, run: Run, one: Dispatch, asked: Sequence[str], *, patience_over: bool
+) -> frozenset[str]:
+    """Which of them answer. Who cannot be asked for is not back, once patience is over."""
+    if not asked:
+        return frozenset()
+    try:
+        nodes = ctx.commands.nodes_now(ctx.target_of(run, one), asked)
+    except AwsError:
+        if not patience_over:
+            raise
+        nodes = ()
+    return frozenset(node.instance_id for node in nodes if node.ping_status == "Online")
+
+
+def _go_on(ctx: Context, run: Run, plan: Plan, counts: Mapping[str, int]) -> None:
+    """The next wave, or after the last one the proof. A rehearsal is over then."""
+    now = ctx.clock()
+    body = {"wave": run.wave, "nodes": dict(counts)}
+    with ctx.ledger.change() as change:
+        if run.wave < len(plan.waves):
+            going = moved(run, RunState.RUNNING, now, wave=run.wave + 1)
+            change.save_run(going, [about_run(going, "wave_passed", body)])
+        elif run.rehearsal:
+            why = "a rehearsal: everything was recorded, nothing was sent"
+            end(ctx, change, run, state=RunState.ABANDONED, why=why, told_as="rehearsed")
+            return
+        else:
+            going = moved(run, RunState.VERIFYING, now)
+            change.save_run(going, [about_run(going, "waves_over", body)])
+        show_run(ctx, change, going)

@@ -1,0 +1,156 @@
+"""The worker, put together: which jobs there are, and in which order."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from bot.core.audit import Entry
+from bot.core.environments import Environment
+from bot.core.errors import StorageError
+from bot.core.ledger import Ledger
+from bot.core.ports import Clock, CommandGateway, ComplianceGateway
+from bot.core.rules import ChangeRules
+from bot.core.running import BOT
+from bot.core.runs import Run, RunState
+from bot.services.people import PersonLookup
+from bot.worker import late, limits, poll, reconcile, requests, starting, verify, waves
+from bot.worker.clockwatch import ClockWatch
+from bot.worker.context import Context, Memory
+from bot.worker.loop import Failure, Job, Loop
+from bot.worker.timing import Timing
+
+_STEPS: Mapping[RunState, Callable[[Context, Run], None]] = {
+    RunState.WAITING: starting.start,
+    RunState.RUNNING: waves.step,
+    RunState.CANCELLING: waves.stop,
+    RunState.VERIFYING: verify.step,
+}
+"""What brings a run on. One that is paused waits for a person."""
+
+
+class Worker:
+    """Brings requests and runs on from what stands in the ledger; the only user of what changes AWS.
+
+    `key` seals marks; `team` is the home team of approvers. `pause` waits within a job; by default less when the worker
+    is stopped.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        commands: CommandGateway,
+        compliance: ComplianceGateway,
+        environments: Mapping[str, Environment],
+        people: PersonLookup,
+        *,
+        rules: Mapping[str, ChangeRules],
+        key: bytes,
+        clock: Clock,
+        team: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
+        jitter: Callable[[], float] = random.random,
+        timing: Timing | None = None,
+    ) -> None:
+        timing = timing or Timing()
+        self._context = Context(
+            ledger=ledger,
+            commands=commands,
+            compliance=compliance,
+            environments=environments,
+            rules=rules,
+            people=people,
+            clock=clock,
+            monotonic=monotonic,
+            pause=pause or self._pause,
+            jitter=jitter,
+            key=key,
+            team=team,
+            timing=timing,
+            clock_watch=ClockWatch(
+                clock, monotonic, jump=timing.clock_jump, trust_again=timing.trust_again
+            ),
+            memory=Memory(monotonic),
+        )
+        self._loop = Loop(
+            self._jobs(),
+            monotonic=monotonic,
+            progress=lambda: ledger.head().seq,
+            interval=self._interval,
+            record=self._record,
+        )
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._loop.start()
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End after the job under way."""
+        self._loop.stop(timeout)
+
+    def wake(self) -> None:
+        """Something was decided: look at once. Callable from any thread."""
+        self._loop.wake()
+
+    def run_once(self) -> bool:
+        """Every job once, in the caller's thread. True when anything moved."""
+        return self._loop.run_once()
+
+    @property
+    def troubles(self) -> tuple[Failure, ...]:
+        """The jobs that fail at present, for the doctor and for health."""
+        return self._loop.failures
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread is at work."""
+        return self._loop.is_alive
+
+    def _jobs(self) -> tuple[Job, ...]:
+        ctx = self._context
+        return (
+            Job("expire", partial(requests.open_requests, ctx), partial(requests.attend, ctx)),
+            Job("plan a run", partial(starting.without_run, ctx), partial(starting.create, ctx)),
+            Job("time limit", self._open_runs, self._of_run(limits.enforce)),
+            Job("reconcile", self._open_runs, self._of_run(reconcile.reconcile)),
+            Job("poll", self._open_runs, self._of_run(poll.poll)),
+            Job("advance", self._open_runs, self._of_run(_advance)),
+            Job("late news", partial(late.unsettled, ctx), partial(late.look, ctx)),
+        )
+
+    def _open_runs(self) -> tuple[str, ...]:
+        return tuple(run.id for run in reversed(self._context.ledger.runs(only_open=True)))
+
+    def _of_run(self, act: Callable[[Context, Run], None]) -> Callable[[str], None]:
+        def on(run_id: str) -> None:
+            run = self._context.ledger.run(run_id)
+            if run is not None and run.is_open:
+                act(self._context, run)
+
+        return on
+
+    def _interval(self) -> float:
+        timing = self._context.timing
+        return timing.active if self._open_runs() else timing.idle
+
+    def _pause(self, seconds: float) -> object:
+        return self._loop.stopping.wait(seconds)
+
+    def _record(self, failure: Failure) -> None:
+        """Once per row of failures; when even that cannot be written, the log has it."""
+        body = {"job": failure.job, "error": failure.error[:500]}
+        subject = f"run/{failure.subject}" if failure.subject.startswith("X-") else "worker"
+        try:
+            with self._context.ledger.change() as change:
+                change.audit(Entry("worker.job_failed", BOT, subject, body))
+        except StorageError:
+            return
+
+
+def _advance(ctx: Context, run: Run) -> None:
+    step = _STEPS.get(run.state)
+    if step is not None:
+        step(ctx, run)

@@ -187,7 +187,7 @@ def expire(request: Request, now: datetime) -> Move | None:
 
 
 def void(request: Request, now: datetime, *, why: str) -> Move:
-    """The end of an open request that may not be decided any more, whatever its time. Raises ValueError once it ended."""
+    """The end of an open request that may not be decided any more. Raises ValueError when it has ended already."""
     if not request.is_open:
         raise ValueError(f"{request.id} has ended already")
     ended = _ended(request, RequestState.EXPIRED, now, by="patchbot", why=why)

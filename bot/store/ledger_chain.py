@@ -80,5 +80,5 @@ def verify(ledger: str, found: Iterable[Link], *, anchor: Head | None = None) ->
 
     try:
         return check_chain(ledger, counted(), anchor=anchor)
-    except (StorageError, sqlite3.Error) as error:
+    except (StorageError, sqlite3.Error, UnicodeError) as error:
         return Finding(last, last + 1, f"it cannot be read: {getattr(error, 'message', error)}")

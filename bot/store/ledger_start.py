@@ -54,6 +54,8 @@ def start(
             _check_anchors(path, ledger, anchors, doubt=doubt)
     except _Wrong as wrong:
         return LedgerFile(path, read_only_reason=str(wrong)), ledger
+    except UnicodeError:  # SQLite quotes the damaged bytes in what it says of them
+        return LedgerFile(path, read_only_reason="its file is damaged"), ledger
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             reason = f"its file is damaged ({error})"

@@ -1,4 +1,4 @@
-"""The parts that the Slack cards of all commands share: age, gaps, rows of nodes, buttons, errors, progress."""
+"""The parts that the Slack cards of all commands share: age, gaps, rows of nodes, buttons, errors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.chatops.forms import Option, select
 from bot.chatops.grammar import Sentence, format_sentence
 from bot.chatops.limits import size
 from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user
+from bot.chatops.markup import prose as markup_prose
 from bot.chatops.reply import Card
 from bot.core.errors import Ambiguous, NotAllowed, NotFound, PatchbotError, UsageError
 from bot.core.reports import GapRow, NodeRow
@@ -32,26 +33,8 @@ _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 2, "\\": 2}
 
 
 def prose(words: str, limit: int = 400) -> Mrkdwn:
-    """A sentence, foreign names in it made inert; what stands between backticks is a code span, to be copied.
-
-    Takes at most `limit` characters of JSON, a few for the marks apart.
-    """
-    parts = brief(words, limit).split("`")
-    if len(parts) % 2 == 0:
-        parts[-2:] = ["ˋ".join(parts[-2:])]
-    return Mrkdwn(
-        "".join(
-            inert.code(part, limit) if index % 2 else _edges(part)
-            for index, part in enumerate(parts)
-        )
-    )
-
-
-def _edges(part: str) -> str:
-    """Inert text that keeps the spaces at its ends."""
-    left = " " if part[:1] == " " else ""
-    right = " " if part[1:] and part[-1:] == " " else ""
-    return f"{left}{inert.escape_fallback(part)}{right}"
+    """A sentence with commands between backticks, as `markup.prose`, cut to about `limit` characters of JSON."""
+    return markup_prose(brief(words, limit))
 
 
 def asked(question: Context, *, refresh: bool = False, **options: str | None) -> str:
@@ -288,8 +271,3 @@ def working_text(what: Sentence) -> str:
     """What stands there until the answer comes."""
     about = " ".join(word for word in what.words if word.casefold() != REFRESH)
     return f"Looking at {about} …" if about else "Looking …"
-
-
-def progress_text(target: str, done: int, known: int) -> str:
-    """How far a reading is: "Reading eu-central-1: 150 of 340 nodes"."""
-    return f"Reading {target}: {done:,} of {counted(known, 'node')} …"

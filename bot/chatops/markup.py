@@ -15,6 +15,10 @@ from bot.chatops import inert
 from bot.chatops.shapes import length
 
 _TEXT: Final = 300  # the longest value of AWS that we show inside a sentence; a tag has at most 256
+_SECTION: Final = 3000  # what Slack takes in one section
+# Slack makes a code span only of what stands between spaces or punctuation. Glued to a word, backticks are shown,
+# and what is between them is formatted: so these two must agree.
+_SPAN: Final = re.compile(r"(?<![^\s(“])`([^`]+)`(?![^\s.,:;!?)”])")
 _OPEN_END: Final = re.compile(r"(?:<[^>]*|&[a-z]{0,4})\Z")
 
 
@@ -47,6 +51,17 @@ def markup(template: LiteralString, **values: Text | float) -> Mrkdwn:
     have a format.
     """
     return Mrkdwn(template.format(**{key: _value(value) for key, value in values.items()}))
+
+
+def prose(words: str) -> Mrkdwn:
+    """A sentence, foreign names in it made inert; a command between backticks is a code span, to be copied."""
+    parts = _SPAN.split(words)
+    return Mrkdwn(
+        "".join(
+            inert.code(part, _SECTION) if index % 2 else _edges(part)
+            for index, part in enumerate(parts)
+        )
+    )
 
 
 def bold(text: str) -> Mrkdwn:
@@ -113,6 +128,13 @@ def _value(value: Text | float) -> str | float:
     if isinstance(value, Mrkdwn):
         return value.source
     return inert.mrkdwn(value, _TEXT) if isinstance(value, str) else value
+
+
+def _edges(part: str) -> str:
+    """Inert text that keeps the spaces at its ends."""
+    left = " " if part[:1] == " " else ""
+    right = " " if part[1:] and part[-1:] == " " else ""
+    return f"{left}{inert.escape_fallback(part, _SECTION)}{right}"
 
 
 def _id(value: str, kinds: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
@@ -35,6 +35,7 @@ STATUS_STYLES = {
 NOTHING = Group()
 LONGEST_ID = len("mi-0123456789abcdef0")
 
+_YOUNG = timedelta(minutes=1)  # nobody asks whether this is from the cache
 _COMMAND = re.compile(r"`([^`]+)`")
 
 
@@ -128,9 +129,11 @@ def moment(when: datetime, context: Context) -> str:
 
 
 def read_line(as_of: datetime, source: str, context: Context) -> Text:
-    """How old the answer is: "Read 3 min ago (2026-11-23 15:05 CET), from the cache"."""
-    kept = "; kept from then" if source == "cache" else ""
-    return Text(f"Read {ago(as_of, context.now)} ({moment(as_of, context)}){kept}", "dim")
+    """How old the answer is, and where it is from the cache, how to have a new one."""
+    told = f"Read {ago(as_of, context.now)} ({moment(as_of, context)})"
+    if source == "cache" and context.now - as_of >= _YOUNG:
+        told += ", from the cache; `refresh` reads again."
+    return prose(told, "dim")
 
 
 def gaps(rows: Sequence[GapRow], context: Context) -> RenderableType:

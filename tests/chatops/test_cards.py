@@ -57,6 +57,12 @@ def test_a_button_asks_the_same_question_with_a_change(desk: Desk) -> None:
         ("a < b & `c < d`", "a &lt; b &amp; `c &lt; d`"),
         ("*not bold* <!channel>", "∗not bold∗ &lt;!channel&gt;"),
         ("two\nlines", "two lines"),
+        ("(`a`), “`b`”: `c`!", "(`a`), “`b`”: `c`!"),
+        ("web`*now*`x", "webˋ∗now∗ˋx"),
+        ("`*now*`x", "ˋ∗now∗ˋx"),
+        ("x`*now*`", "xˋ∗now∗ˋ"),
+        ("The node web` is gone: `aws ssm x`.", "The node webˋ is gone: `aws ssm x`."),
+        ("The node a ` b is gone: `aws ssm x`.", "The node a ˋ b is gone: `aws ssm x`."),
     ],
 )
 def test_prose_shows_commands_as_code_and_the_rest_as_it_is(text: str, shown: str) -> None:
@@ -232,11 +238,3 @@ def test_an_error_that_repeats_what_was_typed_is_inert(evil: str) -> None:
 def test_the_first_words_say_what_is_looked_at(text: str, shown: str) -> None:
     """Before anything is known."""
     assert cards.working_text(parse(text)) == shown
-
-
-def test_progress_has_numbers() -> None:
-    """With separators for the large ones."""
-    assert (
-        cards.progress_text("eu-central-1", 1_500, 10_000)
-        == "Reading eu-central-1: 1,500 of 10,000 nodes …"
-    )

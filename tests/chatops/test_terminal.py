@@ -75,6 +75,27 @@ def test_times_are_those_of_whoever_asks(context: Context) -> None:
         assert terminal.moment(fleet.NOW, stranger) == "2026-11-23 14:05 UTC"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "source", "told"),
+    [
+        (0, "aws", "Read just now (2026-11-23 15:05 CET)"),
+        (59, "cache", "Read just now (2026-11-23 15:04 CET)"),
+        (
+            180,
+            "cache",
+            "Read 3 min ago (2026-11-23 15:02 CET), from the cache; refresh reads again.",
+        ),
+        (180, "aws", "Read 3 min ago (2026-11-23 15:02 CET)"),
+    ],
+)
+def test_an_answer_says_how_old_it_is_and_how_to_have_a_new_one(
+    context: Context, seconds: int, source: str, told: str
+) -> None:
+    """The cache is no news while it is as good as new."""
+    as_of = fleet.NOW - timedelta(seconds=seconds)
+    assert terminal.read_line(as_of, source, context).plain == told
+
+
 def test_gaps_are_counted_and_explained(context: Context) -> None:
     """A word says it is a gap, not only a colour."""
     gap = GapRow(account="1", region="us-east-1", reason="Denied", nodes=2, last_read_at=fleet.NOW)

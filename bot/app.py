@@ -146,6 +146,7 @@ class App:
 
         secrets = load_secrets()
         missing = secrets.missing(self.settings.slack.transport)
+        socket_mode = self.settings.slack.transport == "socket"
         if not secrets.given():
             hint = f"For Slack: {' '.join(missing)}"
             yield Finding("secrets", Outcome.WARNING, "none is set: only the terminal works", hint)
@@ -154,11 +155,11 @@ class App:
             name, _, rest = sentence.partition(" ")
             yield Finding(name, Outcome.FAILED, *rest.split(". ", 1))
         if self._bot is not None:
-            yield from self._bot.check()
+            yield from self._bot.check(socket_mode=socket_mode)
         elif secrets.slack_bot_token.get_secret_value():
             bot = self._slack_bot(secrets)
             try:
-                yield from bot.check()
+                yield from bot.check(socket_mode=socket_mode)
             finally:
                 bot.stop(0)
 

@@ -13,6 +13,7 @@ from bot.chatops.cards import error_card, working_text
 from bot.chatops.command import Show
 from bot.chatops.context import Surface
 from bot.chatops.desk import Answer, Desk
+from bot.chatops.reply import Card
 from bot.core.errors import NotAllowed, PatchbotError, SlackError
 from bot.core.wording import listed
 from bot.slack.api import NO_ANSWER
@@ -20,7 +21,7 @@ from bot.slack.delivery import Delivery, Undeliverable
 from bot.slack.home import HomeTab
 from bot.slack.identity import Directory
 from bot.slack.incoming import Origin, Question
-from bot.slack.messages import busy, outdated, says, stopping, too_fast
+from bot.slack.messages import outdated, says, stopping
 from bot.slack.patience import Patience
 
 _log: Final = structlog.get_logger("bot.slack.answering")
@@ -92,9 +93,9 @@ class Answering:
         except SlackError as lost:
             _log.error("answer.lost", user=origin.sender.user_id, reason=lost.code)
 
-    def tell(self, origin: Origin, *, seconds: float | None) -> None:
-        """Nothing but a word: that this was too fast (`seconds` to wait) or, with None, that there is no room."""
-        self._delivery.privately(origin, busy() if seconds is None else too_fast(seconds))
+    def tell(self, origin: Origin, card: Card) -> None:
+        """Nothing but a word: why a question was not taken on."""
+        self._delivery.privately(origin, card)
 
     def _ask(self, question: Question) -> Answer:
         identified = self._directory.identify(question.origin.sender)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -87,10 +88,16 @@ class SlackBot:
         connected = self._socket is None or self._socket.client.is_connected()
         return connected and all(pool.is_open for pool in self._pools)
 
-    def check(self) -> Iterable[Finding]:
-        """What `patchbot doctor` finds about the Slack side. Asks Slack; posts nothing."""
+    def check(self, *, socket_mode: bool = True) -> Iterable[Finding]:
+        """What `patchbot doctor` finds about the Slack side. Asks Slack; posts nothing.
+
+        Without `socket_mode` no app token is needed, and none is looked at.
+        """
         return check(
-            self._api, self._directory, app_token=self._app_token, home_team=self._home_team
+            self._api,
+            self._directory,
+            app_token=self._app_token if socket_mode else None,
+            home_team=self._home_team,
         )
 
     def stop(self, timeout: float = 10.0) -> bool:
@@ -103,9 +110,22 @@ class SlackBot:
         for pool in self._pools:
             finished &= pool.stop(max(0.0, deadline - time.monotonic()))
         if self._socket is not None:
-            self._socket.client.auto_reconnect_enabled = False
-            self._socket.close()  # type: ignore[no-untyped-call]
+            _disconnect(self._socket)
         return finished
+
+
+def _disconnect(handler: SocketModeHandler) -> None:
+    """Close the connection now. Left alone the SDK waits for its read to time out; Slack's answer to a ping ends that.
+
+    The ping says something because the SDK reads on after a frame of two bytes.
+    """
+    client = handler.client
+    client.auto_reconnect_enabled = False
+    if client.current_session is not None:
+        client.current_session_state.terminated = True
+        with suppress(OSError):
+            client.current_session.ping("stopping")
+    handler.close()  # type: ignore[no-untyped-call]
 
 
 def create_slack_bot(
@@ -120,6 +140,7 @@ def create_slack_bot(
     home_team: str = "",
     workers: int = 8,
     queue_limit: int = 100,
+    questions_each: int = 2,
     patience_seconds: float = PATIENCE_SECONDS,
     clock: Seconds = time.monotonic,
 ) -> SlackBot:
@@ -127,7 +148,8 @@ def create_slack_bot(
 
     `signing_secret` may be empty in Socket Mode: then every HTTP request is refused. During a rotation
     `old_signing_secret` is good, too. `policy_usergroups` are the ids of the user groups that the access policy
-    names; without `home_team` the workspace of the token is home. `clock` never goes back.
+    names; without `home_team` the workspace of the token is home. One person has at most `questions_each` questions in
+    work, so that nobody takes all `workers`. `clock` never goes back.
     """
     api_url = api_url if api_url.endswith("/") else f"{api_url}/"
     api = SlackApi(bot_token, base_url=api_url)
@@ -140,7 +162,7 @@ def create_slack_bot(
         home=home,
         patience_seconds=patience_seconds,
     )
-    pool = Pool(workers, queue_limit, name="slack-answers")
+    pool = Pool(workers, queue_limit, share=questions_each, name="slack-answers")
     notices = Pool(1, _NOTICES, name="slack-notices")
     app = bolt_app([signing_secret, old_signing_secret], api_url=api_url)
     Listeners(answering, pool=pool, notices=notices, clock=clock).register(app)

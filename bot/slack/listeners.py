@@ -15,10 +15,11 @@ from slack_bolt import Ack, App, BoltResponse
 from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.chatops.cards import error_card
+from bot.chatops.reply import Card
 from bot.core.errors import SlackError
 from bot.slack.answering import Answering, new_incident
 from bot.slack.incoming import Json, Origin, Question, clicked, home_opened, id_of, typed
-from bot.slack.messages import ack_body, busy, stopping, too_fast
+from bot.slack.messages import ack_body, busy, still_working, stopping, too_fast
 from bot.slack.pacing import Allowance, Seconds, Seen
 from bot.slack.pool import Pool
 
@@ -66,8 +67,9 @@ class Listeners:
         elif self._take_on(question):
             ack()
         else:
-            _log.warning("command.refused", user=question.origin.sender.user_id, reason="busy")
-            ack(**ack_body(busy() if self._pool.is_open else stopping()))
+            reason, card = self._why_not(question.origin.sender.user_id)
+            _log.warning("command.refused", user=question.origin.sender.user_id, reason=reason)
+            ack(**ack_body(card))
 
     def click(self, ack: Ack, body: Json) -> None:
         """A button or menu: Slack shows nothing of its ack, so a refusal is told in a message."""
@@ -78,9 +80,9 @@ class Listeners:
         origin = question.origin
         wait = self._clicks_allowed.take(origin.sender.user_id)
         if wait:
-            self._tell(origin, seconds=wait)
+            self._tell(origin, "too fast", too_fast(wait))
         elif not self._take_on(question):
-            self._tell(origin, seconds=None)
+            self._tell(origin, *self._why_not(origin.sender.user_id))
         ack()
 
     def home(self, ack: Ack, body: Json) -> None:
@@ -96,6 +98,7 @@ class Listeners:
             self._pool.submit(
                 lambda: self._answering.open_home(origin),
                 lambda error: self._answering.failed(origin, error, home=True),
+                owner=origin.sender.user_id,
             )
         ack()
 
@@ -107,7 +110,16 @@ class Listeners:
         return self._pool.submit(
             lambda: self._answering.answer(question),
             lambda error: self._answering.failed(question.origin, error),
+            owner=question.origin.sender.user_id,
         )
+
+    def _why_not(self, user_id: str) -> tuple[str, Card]:
+        """Why a question was not taken on, for the log and for whoever asked it."""
+        if not self._pool.is_open:
+            return "stopping", stopping()
+        if self._pool.has_enough(user_id):
+            return "still working", still_working()
+        return "busy", busy()
 
     def _is_new_click(self, body: Json, question: Question) -> bool:
         """False for a replay, and for the second half of a double click."""
@@ -117,14 +129,13 @@ class Listeners:
         place = (origin.channel, origin.message_ts, question.action_id, question.text)
         return self._clicks.is_new((origin.sender.user_id, *place))
 
-    def _tell(self, origin: Origin, *, seconds: float | None) -> None:
+    def _tell(self, origin: Origin, reason: str, card: Card) -> None:
         """Say why a click is not answered: once a minute to each person, by a thread of its own."""
-        reason = "busy" if seconds is None else "too fast"
         user_id = origin.sender.user_id
         _log.warning("click.refused", user=user_id, reason=reason)
         if self._told.is_new((user_id, reason)):
             self._notices.submit(
-                lambda: self._answering.tell(origin, seconds=seconds),
+                lambda: self._answering.tell(origin, card),
                 lambda error: _untold(user_id, error),
             )
 

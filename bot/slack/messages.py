@@ -96,6 +96,16 @@ def busy() -> Card:
     )
 
 
+def still_working() -> Card:
+    """You asked again before the answers to your last questions were there."""
+    return error_card(
+        PatchbotError(
+            "I am still working on your last two questions.",
+            hint="Ask again when they are answered.",
+        )
+    )
+
+
 def stopping() -> Card:
     """patchbot is being stopped."""
     return error_card(

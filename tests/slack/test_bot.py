@@ -175,6 +175,11 @@ def test_the_doctor_tells_a_missing_and_a_wrong_app_token_apart(make_world: Make
     assert findings(swapped)["app token"].outcome is Outcome.FAILED
 
 
+def test_in_http_mode_nobody_misses_an_app_token(make_world: MakeWorld) -> None:
+    world = make_world(app_token="")
+    assert "app token" not in [each.subject for each in world.bot.check(socket_mode=False)]
+
+
 def test_the_doctor_sees_another_workspace_and_unreadable_groups(make_world: MakeWorld) -> None:
     world = make_world(home_team="T0ELSEWHER", policy_usergroups=["S0NOSUCH00"])
     found = findings(world)
@@ -199,6 +204,22 @@ def test_the_doctor_names_missing_scopes(tmp_path: Path) -> None:
         bot.stop()
     assert scopes.outcome is Outcome.FAILED
     assert "files:write" in scopes.detail
+
+
+def test_stopping_does_not_wait_for_the_next_word_of_slack(make_world: MakeWorld) -> None:
+    """The SDK holds the connection while it reads; here that would last longer than anybody waits."""
+    world = make_world(socket_mode=True)
+    socket_mode = world.bot._socket
+    assert socket_mode is not None
+    session = socket_mode.client.current_session
+    assert session is not None
+    assert session.sock is not None
+    session.sock.settimeout(600)
+    world.ask(MAYA, PATCHING, "echo hello")
+    world.answer(MAYA, PATCHING, "echo: hello")
+    stopping = threading.Thread(target=world.bot.stop, daemon=True)
+    stopping.start()
+    until(lambda: not stopping.is_alive())
 
 
 def test_no_thread_is_left_behind(make_world: MakeWorld) -> None:

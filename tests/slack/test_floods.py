@@ -54,7 +54,32 @@ def test_a_click_beyond_the_queue_is_told_by_message(make_world: MakeWorld) -> N
     assert "my hands full" in signed.replies(world)[0]["text"]
 
 
-def test_the_eleventh_command_in_a_minute_is_told_when_to_come_back(world: World) -> None:
+def test_the_third_question_at_a_time_is_not_taken_on(
+    world: World, records: list[dict[str, Any]]
+) -> None:
+    """One person cannot hold all workers; everybody else is answered meanwhile."""
+    for number in range(2):
+        assert signed.command(world, MAYA, f"slow n{number}").body == b""
+    assert (
+        "still working on your last two"
+        in json.loads(signed.command(world, MAYA, "slow x").body)["text"]
+    )
+    signed.click(world, MAYA, "slow y")
+    until(lambda: len(signed.replies(world)) == 1)
+    assert "still working on your last two" in signed.replies(world)[0]["text"]
+    signed.event(world, {"type": "app_home_opened", "user": MAYA, "tab": "home"})
+    assert signed.command(world, PRIYA, "echo other").body == b""
+    until(lambda: "echo: other" in [sent["text"] for sent in signed.replies(world)])
+    assert homes(world) == []
+    GATE.open()
+    until(lambda: len(signed.replies(world)) == 4)
+    until(lambda: sum(record["event"] == "question.answered" for record in records) == 3)
+    assert signed.command(world, MAYA, "echo again").body == b""
+    until(lambda: "echo: again" in [sent["text"] for sent in signed.replies(world)])
+
+
+def test_the_eleventh_command_in_a_minute_is_told_when_to_come_back(make_world: MakeWorld) -> None:
+    world = make_world(questions_each=100)
     for number in range(10):
         assert signed.command(world, MAYA, f"echo n{number}").body == b""
         world.clock.now += 1
@@ -65,7 +90,8 @@ def test_the_eleventh_command_in_a_minute_is_told_when_to_come_back(world: World
     assert signed.command(world, MAYA, "echo again").body == b""
 
 
-def test_a_storm_of_clicks_is_told_once_and_otherwise_only_acked(world: World) -> None:
+def test_a_storm_of_clicks_is_told_once_and_otherwise_only_acked(make_world: MakeWorld) -> None:
+    world = make_world(questions_each=100)
     for number in range(45):
         assert signed.click(world, GUS, f"echo n{number}").status == 200
     until(lambda: len(signed.replies(world)) == 31)

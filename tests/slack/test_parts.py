@@ -51,6 +51,39 @@ def test_the_pool_takes_no_more_than_it_can_hold() -> None:
     assert pool.stop(10)
 
 
+def test_the_pool_takes_no_more_of_one_owner_than_its_share() -> None:
+    pool = Pool(4, 10, share=2)
+    gate = threading.Event()
+
+    def take(owner: str) -> bool:
+        return pool.submit(lambda: _pass(gate), lambda _error: None, owner=owner)
+
+    assert [take("ana") for _ in range(3)] == [True, True, False]
+    assert pool.has_enough("ana")
+    assert not pool.has_enough("ben")
+    assert take("ben")
+    gate.set()
+    until(lambda: pool.held == 0)
+    assert not pool.has_enough("ana")
+    assert take("ana")
+    assert pool.stop(10)
+
+
+def test_what_fails_or_is_never_begun_gives_its_share_back() -> None:
+    pool = Pool(1, 10, share=2)
+    gate = threading.Event()
+    told: list[object] = []
+    pool.submit(lambda: [][1], told.append, owner="ana")
+    until(lambda: pool.held == 0)
+    pool.submit(lambda: _pass(gate), told.append, owner="ben")
+    for _ in range(2):
+        pool.submit(lambda: pytest.fail("must not run"), told.append, owner="ana")
+    assert not pool.stop(0.01)
+    assert len(told) == 3
+    assert not pool.has_enough("ana")
+    gate.set()
+
+
 def test_what_was_not_begun_when_the_time_to_stop_is_over_is_told() -> None:
     pool = Pool(1, 10)
     gate = threading.Event()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -19,11 +21,11 @@ from bot.chatops.markup import in_utc, markup
 from bot.chatops.reply import Attachment, Card
 from bot.chatops.spreadsheet import file_stamp, nodes_csv
 from bot.core.errors import UsageError
-from bot.core.figures import count, gap_row, node_row
+from bot.core.figures import Judged, count, gap_row, node_row
 from bot.core.judgement import Status
 from bot.core.reports import NodesReport
 from bot.core.selection import EVERY_STATE, SEVERITIES, SORTS, STATES, Filter, select
-from bot.core.summaries import in_short, list_in_words
+from bot.core.summaries import LEVEL, SEVERITY_FILTER, gaps_in_short, in_short, list_in_words
 from bot.core.wording import ago, counted
 
 PAGE = 10
@@ -88,7 +90,8 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
         arguments.environment, refresh=arguments.refresh, progress=context.progress
     )
     filters = arguments.filters()
-    found = select(judged, Filter(**filters), sort=arguments.sort)
+    wanted = Filter(**filters)
+    found = select(judged, wanted, sort=arguments.sort)
     return NodesReport(
         environment=reading.environment,
         as_of=reading.as_of,
@@ -97,10 +100,18 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
         filters=filters,
         sort=arguments.sort,
         counts=count(judged),
+        unknown_not_listed=_unknown(judged, wanted),
         nodes=tuple(node_row(one) for one in found),
         gaps=tuple(gap_row(gap) for gap in reading.gaps),
         notices=reading.notices,
     )
+
+
+def _unknown(judged: Sequence[Judged], wanted: Filter) -> int:
+    """How many unknown nodes a list of the non-compliant ones leaves out; nobody knows their severity."""
+    if wanted.state != Status.NON_COMPLIANT.value:
+        return 0
+    return len(select(judged, replace(wanted, state=Status.UNKNOWN.value, severity="")))
 
 
 def exit_code(report: NodesReport) -> int:
@@ -130,7 +141,10 @@ def slack(report: NodesReport, context: Context) -> Card:
     )
     below = (
         *cards.notices(report.notices),
-        small_print(*_small_print(report, page), cards.read_line(report.as_of)),
+        small_print(
+            *filter(None, (*_small_print(report, page), _left_out(report))),
+            cards.read_line(report.as_of),
+        ),
         *cards.row_of(*_buttons(report, page, context)),
     )
     menus = cards.row_of(*_menus(report, context))
@@ -146,8 +160,10 @@ def slack(report: NodesReport, context: Context) -> Card:
         f"{row.name or row.instance_id} ({in_short(row, context.now)})" for row in page.rows[:3]
     )
     more = f" First here: {cards.brief(first, 600)}." if first else f" {_why_empty(report)}"
+    hidden = gaps_in_short(report.gaps)
+    gap = f" {hidden}." if hidden else ""
     return Card(
-        f"{report.environment}: {what}.{more} Read {in_utc(report.as_of)}.",
+        f"{report.environment}: {what}.{more}{gap} Read {in_utc(report.as_of)}.",
         cards.fitting(
             (*above, *listed(details=True), *below, *menus),
             (*above, *listed(details=True), *below),
@@ -164,15 +180,17 @@ def _small_print(report: NodesReport, page: _Page) -> list[str]:
         if name != "state"
     ]
     line = " · ".join((*parts, *filters))
-    return [text for text in (line, _left_out(report)) if text]
+    level = SEVERITY_FILTER if report.filters.get("severity") else ""
+    if not level and any(row.critical_non_compliant for row in page.rows):
+        level = LEVEL
+    return [text for text in (line, level) if text]
 
 
-def _left_out(report: NodesReport) -> str:
+def _left_out(report: NodesReport, how_to_see: str = "") -> str:
     """Whoever reads the list of the non-compliant nodes must not take the rest for compliant."""
-    unknown = report.counts.unknown
-    if not unknown or report.filters["state"] != Status.NON_COMPLIANT.value:
+    if not report.unknown_not_listed:
         return ""
-    return f"Not in this list: {counted(unknown, 'unknown node')} (state:unknown lists them)."
+    return f"Not in this list: {counted(report.unknown_not_listed, 'unknown node')}.{how_to_see}"
 
 
 def _why_empty(report: NodesReport) -> str:
@@ -199,7 +217,14 @@ def _buttons(report: NodesReport, page: _Page, context: Context) -> tuple[Elemen
     if report.nodes:
         everything = cards.asked(context, page=None)
         pages.append(cards.show(f"CSV of {report.total:,}", Show.FILE, everything, name="csv"))
+    if report.unknown_not_listed:
+        words = f"Show {report.unknown_not_listed:,} unknown"
+        pages.append(cards.show(words, Show.REPLACE, _the_unknown(context), name="unknown"))
     return (*pages, *cards.refresh_and_share(context))
+
+
+def _the_unknown(context: Context) -> str:
+    return cards.asked(context, state=Status.UNKNOWN.value, severity=None, page=None)
 
 
 def _menus(report: NodesReport, context: Context) -> tuple[Element, ...]:
@@ -256,12 +281,14 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
             console.text(operation),
         )
     what = f"{report.environment}: {list_in_words(report.total, report.filters)}"
+    unknown = f" `{_the_unknown(context)}` lists them."
     more = f". Page {page.number} of {page.last}; --json has all" if page.last > 1 else ""
     return console.stack(
         console.gaps(report.gaps, context),
         console.text(what, "bold"),
         shown if report.nodes else console.prose(_why_empty(report)),
         *(console.text(line, "dim") for line in _small_print(report, page)),
+        *(console.prose(line, "dim") for line in (_left_out(report, unknown),) if line),
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context).append(more),
     )

@@ -24,11 +24,13 @@ from bot.core.judgement import Status
 from bot.core.reports import FleetReport, GapRow, Group, StatusReport
 from bot.core.selection import EVERY_STATE
 from bot.core.summaries import (
+    LEVEL,
     attention_in_words,
     figures,
     headline,
     in_short,
     no_nodes,
+    nothing_read,
     shares,
     status_in_short,
 )
@@ -37,14 +39,11 @@ from bot.services.statuses import fleet_status, status_of
 
 Answer: TypeAlias = StatusReport | FleetReport
 
-WORST_SHOWN = 5
+WORST_SHOWN = 3
 ENVIRONMENTS_SHOWN = 40
 BAR = ("🟩", "🟥", "⬜")  # compliant, non-compliant, unknown, in the order of the words below it
 BAR_PIECES = 12
 MORE = 200  # characters of JSON for the line that says how much more there is
-LEVEL = (
-    "“Critical-level” is the level CRITICAL set by the patch baseline, not the vendor's severity."
-)
 BREAKDOWN_NAMES = {
     "severity": "severity",
     "os": "operating system",
@@ -135,17 +134,17 @@ def _figures(report: StatusReport, context: Context) -> tuple[Block, ...]:
         sign * pieces for sign, pieces in zip(BAR, shares(report.nodes, BAR_PIECES), strict=True)
     )
     attention = attention_in_words(report)
+    parts = markup(
+        "*{compliant}* compliant · *{broken:,}* non-compliant · *{unknown:,}* unknown",
+        compliant=compliant,
+        broken=report.nodes.non_compliant,
+        unknown=report.nodes.unknown,
+    )
+    if nothing_read(report):
+        parts = markup("*{unknown:,}* unknown", unknown=report.nodes.unknown)
     return (
-        section(
-            markup(
-                "{bar}\n*{compliant}* compliant · *{broken:,}* non-compliant · *{unknown:,}* unknown",
-                bar=bar,
-                compliant=compliant,
-                broken=report.nodes.non_compliant,
-                unknown=report.nodes.unknown,
-            )
-        ),
-        *fields([markup("*{name}*\n{value}", name=name, value=value) for name, value in others]),
+        section(markup("{bar}\n{parts}", bar=bar, parts=parts)),
+        *fields([markup("*{name}*  {value}", name=name, value=value) for name, value in others]),
         *(
             [section(markup("*Wants a look:* {what}", what=join(" · ", attention)))]
             if attention
@@ -178,8 +177,14 @@ def _breakdown(report: StatusReport, space: int) -> tuple[Block, ...]:
 
 def _group_row(group: Group) -> tuple[Cell, ...]:
     nodes = group.nodes
-    share = f"{nodes.compliant:,} ({group.compliance_percent} %)"
-    return (cards.brief(group.key, 80), share, nodes.non_compliant, nodes.unknown, nodes.total)
+    share = f" ({group.compliance_percent} %)" if group.compliance_percent is not None else ""
+    return (
+        cards.brief(group.key, 80),
+        f"{nodes.compliant:,}{share}",
+        nodes.non_compliant,
+        nodes.unknown,
+        nodes.total,
+    )
 
 
 def _buttons(report: StatusReport, context: Context) -> tuple[Element, ...]:
@@ -280,12 +285,14 @@ def _fleet_gaps(report: FleetReport) -> list[GapRow]:
 def _fleet_row(report: StatusReport, context: Context) -> tuple[Cell, ...]:
     nodes = report.nodes
     share = f"{nodes.compliant:,} of {nodes.total:,} ({report.compliance_percent} %)"
+    if nothing_read(report):
+        share = "not known"
     return (
         f"{report.environment} (gap)" if report.gaps else report.environment,
         share if nodes.total else "no nodes",
         nodes.non_compliant,
         nodes.unknown,
-        report.nodes_with.critical_non_compliant,
+        report.nodes_with.critical_non_compliant - report.nodes_with.critical_by_old_scan,
         ago(report.as_of, context.now),
     )
 

@@ -85,7 +85,7 @@ def status_report(
         attention=_attention(judged),
         compliance_percent=percent(counts),
         patches=_patch_counts(states),
-        nodes_with=_nodes_with(states),
+        nodes_with=_nodes_with(counted),
         worst_nodes=tuple(node_row(one) for one in worst_first(counted)[:WORST_NODES]),
         gaps=tuple(gap_row(gap) for gap in reading.gaps),
         notices=reading.notices,
@@ -127,11 +127,14 @@ def _patch_counts(states: Sequence[PatchState]) -> PatchCounts:
     )
 
 
-def _nodes_with(states: Sequence[PatchState]) -> NodesWith:
+def _nodes_with(judged: Sequence[Judged]) -> NodesWith:
+    states = [one.seen.state for one in judged if one.seen.state is not None]
+    critical = sum(state.critical_non_compliant > 0 for state in states)
     return NodesWith(
-        critical_non_compliant=sum(state.critical_non_compliant > 0 for state in states),
+        critical_non_compliant=critical,
         security_non_compliant=sum(state.security_non_compliant > 0 for state in states),
         other_non_compliant=sum(state.other_non_compliant > 0 for state in states),
+        critical_by_old_scan=critical - sum(severity(one) == "critical" for one in judged),
     )
 
 
@@ -222,7 +225,8 @@ def breakdown(judged: Iterable[Judged], by: str) -> tuple[Group, ...]:
     groups = []
     for name, ones in members.items():
         counts = count(ones)
-        groups.append(Group(key=name, nodes=counts, compliance_percent=percent(counts)))
+        share = None if by == "severity" else percent(counts)  # it would be 0 or 100 in every row
+        groups.append(Group(key=name, nodes=counts, compliance_percent=share))
     return tuple(
         sorted(groups, key=lambda row: (-row.nodes.non_compliant, -row.nodes.unknown, row.key))
     )

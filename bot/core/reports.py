@@ -55,11 +55,15 @@ class PatchCounts(Report):
 
 
 class NodesWith(Report):
-    """How many nodes have at least one such patch. Levels are the baseline's, not the vendor's; they overlap."""
+    """How many nodes have at least one such patch. Levels are the baseline's, not the vendor's; they overlap.
+
+    `critical_by_old_scan` are those of `critical_non_compliant` that count as unknown, their patch state being old.
+    """
 
     critical_non_compliant: int = 0
     security_non_compliant: int = 0
     other_non_compliant: int = 0
+    critical_by_old_scan: int = 0
 
 
 class GapRow(Report):
@@ -138,7 +142,10 @@ class FleetReport(Report):
 
 
 class NodesReport(Report):
-    """`patchbot.nodes/1`: the nodes that matched, all of them, in one order; `counts` are those of the environment."""
+    """`patchbot.nodes/1`: the nodes that matched, all of them, in one order; `counts` are those of the environment.
+
+    `unknown_not_listed` are the unknown nodes that all filters match but the state and the severity.
+    """
 
     schema_name: Literal["patchbot.nodes/1"] = Field("patchbot.nodes/1", alias="schema")
     environment: str
@@ -148,6 +155,7 @@ class NodesReport(Report):
     filters: dict[str, str] = {}
     sort: str = "worst"
     counts: NodeCounts = NodeCounts()
+    unknown_not_listed: int = 0
     nodes: tuple[NodeRow, ...]
     gaps: tuple[GapRow, ...] = ()
     notices: tuple[str, ...] = ()

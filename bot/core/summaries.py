@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.core.judgement import Reason, Status
 from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, StatusReport
 from bot.core.wording import ago, counted, listed
+
+PLACES_NAMED = 3
+LEVEL = (
+    "“Critical-level” is the level CRITICAL set by the patch baseline, not the vendor's severity."
+)
+SEVERITY_FILTER = (
+    "“severity:” asks for what the patch baseline says (its level CRITICAL, the class Security),"
+    " not for the vendor's severity."
+)
 
 STATUS_WORDS = {
     Status.COMPLIANT: "Compliant",
@@ -153,22 +162,61 @@ def about_baseline(row: BaselineRow) -> str:
 
 def status_in_short(report: StatusReport) -> str:
     """The facts of an environment in one line, for a notification or a screen reader."""
-    nodes = report.nodes
+    nodes, hidden = report.nodes, gaps_in_short(report.gaps)
+    gap = f"; {hidden}" if hidden else ""
     if not nodes.total:
-        return f"{report.environment}: no nodes are counted"
+        return f"{report.environment}: no nodes are counted{gap}"
+    if nothing_read(report):
+        return headline(report)
     unknown = f", {nodes.unknown:,} unknown" if nodes.unknown else ""
-    critical = report.nodes_with.critical_non_compliant
-    worst = f"; {counted(critical, 'node')} with critical-level patches open" if critical else ""
+    some = report.nodes_with.critical_non_compliant
+    worst = f"; critical-level patches on {critical_in_words(report)}" if some else ""
     return (
         f"{report.environment}: {nodes.compliant:,} of {counted(nodes.total, 'node')} compliant"
-        f" ({report.compliance_percent} %), {nodes.non_compliant:,} non-compliant{unknown}{worst}"
+        f" ({report.compliance_percent} %), {nodes.non_compliant:,} non-compliant{unknown}{worst}{gap}"
     )
 
 
+def critical_in_words(report: StatusReport) -> str:
+    """Nodes with critical-level patches: those that `severity:critical` lists, and the unknown ones apart."""
+    old = report.nodes_with.critical_by_old_scan
+    fresh = counted(report.nodes_with.critical_non_compliant - old, "node")
+    return f"{fresh}, and {old:,} by an old scan" if old else fresh
+
+
+def gaps_in_short(gaps: Sequence[GapRow]) -> str:
+    """What could not be read: "us-east-1 could not be read"; empty where all was read."""
+    whole = [gap for gap in gaps if gap.last_read_at is not None or not gap.nodes]
+    parts = [gap for gap in gaps if gap not in whole]
+    return listed(
+        f"{_places(some)} could not be read{how}"
+        for some, how in ((whole, ""), (parts, " fully"))
+        if some
+    )
+
+
+def _places(gaps: Sequence[GapRow]) -> str:
+    several = len({gap.account for gap in gaps}) > 1
+    names = list(
+        dict.fromkeys(
+            f"{gap.account}/{gap.region}".strip("/") if several else gap.region for gap in gaps
+        )
+    )
+    more = len(names) - PLACES_NAMED
+    return listed([*names[:PLACES_NAMED], f"{more:,} more" if more > 0 else ""])
+
+
+def nothing_read(report: StatusReport) -> bool:
+    """Whether all that is known of its nodes is that there are some: no percentage may be told then."""
+    return 0 < report.nodes.total == report.unknown_reasons.unreadable
+
+
 def headline(report: StatusReport) -> str:
-    """ "prod: 82.1 % compliant"; "prod: no nodes" where there is nothing to take a percentage of."""
+    """ "prod: 82.1 % compliant"; where there is nothing to take a percentage of, what there is instead."""
+    if nothing_read(report):
+        return f"{report.environment}: could not be read ({counted(report.nodes.total, 'node')} unknown)"
     if report.compliance_percent is None:
-        return f"{report.environment}: no nodes"
+        return f"{report.environment}: no nodes{' could be read' if report.gaps else ''}"
     return f"{report.environment}: {report.compliance_percent} % compliant"
 
 
@@ -178,16 +226,19 @@ def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
     of_total = _of_total(report)
     fresh = nodes.compliant + nodes.non_compliant
     return (
-        ("Compliant", f"{nodes.compliant:,} of {of_total} ({report.compliance_percent} %)"),
+        ("Compliant", _compliant(report)),
         ("Non-compliant", counted(nodes.non_compliant, "node")),
         ("Unknown", _unknown(report)),
         ("Coverage", f"{fresh:,} of {of_total} with fresh data"),
-        (
-            "Critical-level",
-            f"{counted(report.nodes_with.critical_non_compliant, 'node')} with such patches",
-        ),
+        ("Critical-level", critical_in_words(report)),
         ("Oldest result", ago(report.oldest_operation_end_time, now)),
     )
+
+
+def _compliant(report: StatusReport) -> str:
+    if nothing_read(report):
+        return f"not known of {_of_total(report)}"
+    return f"{report.nodes.compliant:,} of {_of_total(report)} ({report.compliance_percent} %)"
 
 
 def _of_total(report: StatusReport) -> str:

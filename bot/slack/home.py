@@ -30,7 +30,7 @@ from bot.chatops.reply import Card
 from bot.core.errors import PatchbotError, SlackError
 from bot.core.identity import AccessPolicy, Person, Role
 from bot.core.reports import FleetReport, Report, StatusReport
-from bot.core.summaries import attention_in_words, figures, no_nodes
+from bot.core.summaries import attention_in_words, figures, headline, no_nodes
 from bot.slack.api import SlackApi
 from bot.slack.identity import Directory
 from bot.slack.incoming import Origin
@@ -155,10 +155,8 @@ def _environment(report: StatusReport, now: datetime) -> tuple[Block, ...]:
 
 
 def _headline(report: StatusReport) -> Text:
-    name = bold(report.environment)
-    if report.compliance_percent is None:
-        return markup("{name}: no nodes", name=name)
-    return markup("{name}: {share} % compliant", name=name, share=report.compliance_percent)
+    rest = headline(report).removeprefix(f"{report.environment}: ")
+    return markup("{name}: {rest}", name=bold(report.environment), rest=rest)
 
 
 def _remarks(report: StatusReport) -> tuple[Block, ...]:
@@ -171,7 +169,7 @@ def _remarks(report: StatusReport) -> tuple[Block, ...]:
         lines.append(markup("Not read: {what}. Its nodes count as unknown.", what=what))
     attention = attention_in_words(report)
     if attention:
-        lines.append(markup("Look at: {what}", what=", ".join(attention)))
+        lines.append(markup("Wants a look: {what}", what=", ".join(attention)))
     return (context(join("\n", lines)),) if lines else ()
 
 

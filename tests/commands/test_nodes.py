@@ -70,10 +70,40 @@ def test_terminated_nodes_are_nowhere(desk: Desk) -> None:
 
 def test_the_rest_is_never_taken_for_compliant(desk: Desk) -> None:
     """The list of the non-compliant says how many unknown nodes it leaves out, and how to see them."""
-    assert "Not in this list: 5 unknown nodes (state:unknown lists them)." in str(
-        asked(desk, "nodes prod").card().blocks
-    )
+    assert "Not in this list: 5 unknown nodes." in str(asked(desk, "nodes prod").card().blocks)
     assert "Not in this list" not in str(asked(desk, "nodes prod state:unknown").card().blocks)
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "shown"),
+    [
+        ("nodes prod region:eu-central-1", 2, "nodes prod region:eu-central-1 state:unknown"),
+        (
+            "nodes prod name:batch severity:critical page:2",
+            2,
+            "nodes prod name:batch state:unknown",
+        ),
+        ("nodes prod os:windows", 0, None),
+    ],
+)
+def test_unknown_nodes_left_out_are_those_of_the_same_filters(
+    desk: Desk, text: str, left: int, shown: str | None
+) -> None:
+    """The button carries the filters but the severity, which nobody knows of them, and lists as many as it says."""
+    answer = asked(desk, text)
+    assert f"Not in this list: {left} unknown" in str(answer.card().blocks) or not left
+    assert sentences(desk, text).get("replace:unknown") == shown
+    if shown:
+        assert len(names(desk, shown)) == left
+        told = in_terminal(answer.command.terminal(answer.report, answer.context), width=200)
+        assert f"{shown} lists them." in told
+
+
+def test_a_list_by_severity_says_whose_severity(desk: Desk) -> None:
+    """The level of the baseline and the severity of the vendor are different things."""
+    for text in ("nodes prod severity:critical", "nodes prod severity:other"):
+        assert "not for the vendor's severity" in str(asked(desk, text).card().blocks)
+    assert "“Critical-level” is the level" in str(asked(desk, "nodes prod").card().blocks)
 
 
 @pytest.mark.parametrize(

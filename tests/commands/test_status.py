@@ -166,3 +166,27 @@ def test_only_stopped_nodes_is_no_percentage() -> None:
     answer = desk_over(gateway, fleet.store()).answer("status staging", ANA, surface=Surface.SLACK)
     assert "2 nodes stopped" in str(answer.card().blocks)
     assert "Stopped (2)" in str(answer.card().blocks)
+
+
+def test_a_breakdown_by_severity_has_counts_only(desk: Desk) -> None:
+    """A share of the compliant would be 0 or 100 % in every row."""
+    answer = desk.answer("status prod by:severity", ANA, surface=Surface.SLACK)
+    assert isinstance(answer.report, StatusReport)
+    assert {row.compliance_percent for row in answer.report.groups} == {None}
+    rows = next(block for block in answer.card().blocks if block["type"] == "table")["rows"]
+    assert len(rows) > 2
+    assert "%" not in str(rows)
+    assert "%" in str(desk.answer("status prod by:os", ANA, surface=Surface.SLACK).card().blocks)
+
+
+def test_an_environment_of_which_nothing_can_be_read_has_no_percentage() -> None:
+    """Its nodes are known from the last reading and unknown today, in its card and in the table of all."""
+    gateway = fleet.gateway()
+    desk = desk_over(gateway, fleet.store())
+    desk.answer("status staging", ANA, surface=Surface.SLACK)
+    gateway.readings = {**gateway.readings, ("staging", "eu-central-1"): fleet.DENIED}
+    card = desk.answer("status staging refresh", ANA, surface=Surface.SLACK).card()
+    assert card.blocks[0]["text"]["text"] == "staging: could not be read (2 nodes unknown)"
+    assert card.text.startswith("staging: could not be read (2 nodes unknown).")
+    assert "%" not in str(card.blocks)
+    assert "not known" in str(desk.answer("status", ANA, surface=Surface.SLACK).card().blocks)

@@ -212,3 +212,13 @@ def test_a_patch_group_is_known_by_the_last_scan_or_by_the_tag() -> None:
     assert [node_row(one).patch_group_known for one in judged] == [True, True, False, False, True]
     named = Filter(state="all", group="(not known: never scanned)")
     assert [one.seen.node.instance_id for one in select(judged, named)] == ["i-3"]
+
+
+@given(readings)
+def test_critical_nodes_without_the_old_scans_are_those_that_severity_lists(
+    reading: Reading,
+) -> None:
+    """The figure of the card leads to a list of as many nodes."""
+    found = status_report(reading, NOW, STALE).nodes_with
+    listed = select(judge_all(reading, NOW, STALE), Filter(severity="critical"))
+    assert found.critical_non_compliant - found.critical_by_old_scan == len(listed)

@@ -24,6 +24,7 @@ from bot.core.summaries import (
     about_gap,
     attention_in_words,
     figures,
+    gaps_in_short,
     headline,
     in_short,
     list_in_words,
@@ -94,7 +95,7 @@ def test_one_line_has_all_the_facts() -> None:
     """The notification alone says how many of how many, and what is unknown."""
     assert status_in_short(report()) == (
         "prod: 115 of 140 nodes compliant (82.1 %), 19 non-compliant, 6 unknown;"
-        " 4 nodes with critical-level patches open"
+        " critical-level patches on 4 nodes"
     )
     assert status_in_short(EMPTY) == "prod: no nodes are counted"
     assert [headline(report()), headline(EMPTY)] == ["prod: 82.1 % compliant", "prod: no nodes"]
@@ -107,9 +108,49 @@ def test_the_figures_carry_denominator_coverage_and_age() -> None:
         "Non-compliant": "19 nodes",
         "Unknown": "6 nodes (3 never scanned, 2 stale, 1 unreadable)",
         "Coverage": "134 of 140 nodes with fresh data",
-        "Critical-level": "4 nodes with such patches",
+        "Critical-level": "4 nodes",
         "Oldest result": "12 days ago",
     }
+
+
+def test_critical_nodes_are_as_many_as_their_list_and_old_scans_are_told_apart() -> None:
+    """`severity:critical` lists 10; the eleventh is unknown, by a scan that is too old."""
+    old = report(nodes_with=NodesWith(critical_non_compliant=11, critical_by_old_scan=1))
+    assert dict(figures(old, NOW))["Critical-level"] == "10 nodes, and 1 by an old scan"
+    assert "critical-level patches on 10 nodes, and 1 by an old scan" in status_in_short(old)
+
+
+def test_a_gap_is_named_in_the_one_line() -> None:
+    """A notification of a part must not read like one of the whole."""
+    other = GAP.model_copy(update={"account": "2", "region": "eu-west-1"})
+    partly = GAP.model_copy(update={"last_read_at": None})
+    assert status_in_short(report(gaps=(GAP,))).endswith("; us-east-1 could not be read")
+    assert gaps_in_short((GAP, other)) == "1/us-east-1 and 2/eu-west-1 could not be read"
+    assert gaps_in_short((partly,)) == "us-east-1 could not be read fully"
+    many = [GAP.model_copy(update={"region": f"r{number}"}) for number in range(5)]
+    assert gaps_in_short(many) == "r0, r1, r2 and 2 more could not be read"
+    assert status_in_short(EMPTY.model_copy(update={"gaps": (GAP,)})) == (
+        "prod: no nodes are counted; us-east-1 could not be read"
+    )
+
+
+def test_where_nothing_could_be_read_there_is_no_percentage() -> None:
+    """36 nodes are known and none is readable: 0.0 % would be a guess."""
+    denied = report(
+        nodes=NodeCounts(total=36, unknown=36),
+        unknown_reasons=UnknownReasons(unreadable=36),
+        compliance_percent=0.0,
+        gaps=(GAP,),
+    )
+    assert (
+        headline(denied) == status_in_short(denied) == "prod: could not be read (36 nodes unknown)"
+    )
+    assert dict(figures(denied, NOW))["Compliant"] == "not known of 36 nodes"
+    assert headline(EMPTY.model_copy(update={"gaps": (GAP,)})) == "prod: no nodes could be read"
+    scanned = UnknownReasons(never_scanned=1, unreadable=35)
+    assert (
+        headline(denied.model_copy(update={"unknown_reasons": scanned})) == "prod: 0.0 % compliant"
+    )
 
 
 def test_a_total_that_is_not_known_is_not_called_one() -> None:

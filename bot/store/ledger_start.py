@@ -94,7 +94,7 @@ def _prepare(connection: sqlite3.Connection, *, now: datetime, boot: str) -> Non
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != (APPLICATION_ID if tables else 0):
+    if application != (APPLICATION_ID if tables else 0) or bool(version) != bool(tables):
         raise _Wrong("its file is not a ledger of patchbot")
     if version > VERSION:
         raise _Wrong(

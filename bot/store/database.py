@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from bot.core.errors import StorageError
 
 BUSY_TIMEOUT_S = 5.0
+_PRIVATE = 0o600
 
 
 def has_sound_wal(version: tuple[int, ...]) -> bool:
@@ -26,12 +28,12 @@ def has_sound_wal(version: tuple[int, ...]) -> bool:
 def open_database(
     path: Path, *, pragmas: Mapping[str, str | int], any_thread: bool = False
 ) -> sqlite3.Connection:
-    """A connection in autocommit mode to the file at `path`, which is made (mode 0600) where there is none.
+    """A connection in autocommit mode to the file at `path`, which is made where there is none; its mode becomes 0600.
 
     With `any_thread` every thread may use it; the caller sees to it that one does at a time.
 
     `pragmas` are set after the common ones; each one is read back, because SQLite ignores what it does not know.
-    Raises sqlite3.Error, OSError, and StorageError for a pragma that did not take.
+    Raises sqlite3.Error, OSError, and StorageError for a pragma that did not take and for a file that is not ours.
     """
     _make_private(path)
     connection = sqlite3.connect(
@@ -76,8 +78,26 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _make_private(path: Path) -> None:
-    # SQLite gives its journals the mode of the database file. A file that is there is left alone: closing any
-    # descriptor of it would drop the POSIX locks which other connections of this process hold on it.
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the file at `path`, or see to it that the one there is ours alone. Raises StorageError and OSError."""
+    _make_directory(path.parent)
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
+        return
+    # A file that is there is not opened for this: closing any descriptor of it would drop the POSIX locks which
+    # other connections of this process hold on it.
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        foreign = "belongs to somebody else" if stat.S_ISREG(found.st_mode) else "is no plain file"
+        raise StorageError(
+            f"{path} {foreign}.",
+            hint="Run patchbot as the user who made it, or move it away: patchbot makes a new one.",
+        )
+    if stat.S_IMODE(found.st_mode) != _PRIVATE:  # SQLite gives its journals the same mode
+        path.chmod(_PRIVATE)
+
+
+def _make_directory(path: Path) -> None:
+    """Like `mkdir -p`, but whatever is made is for us alone, not only the last one."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)

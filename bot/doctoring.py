@@ -17,6 +17,7 @@ from bot.config import Settings
 from bot.config.secrets import SLACK_API
 from bot.core.environments import Target
 from bot.core.ports import Clock
+from bot.core.rules import ChangeRules
 from bot.core.wording import counted, listed, span
 from bot.services.doctor import Check, Finding, Outcome
 
@@ -176,19 +177,48 @@ def access(settings: Settings) -> Iterator[Finding]:
         else:
             hint = f'Name them in [access]: {role} = {{ users = ["U…"] }}'
             yield Finding(role, Outcome.WARNING, f"nobody: {without}", hint)
-    for name, table in settings.environments.items():
-        approvers = table.approvers
-        if approvers.users and not (approvers.everyone or approvers.usergroups):
-            yield _approvals(name, len(set(approvers.users)), table.approvals)
+    for name, rules in settings.change_rules().items():
+        table = settings.environments[name]
+        named = (table.approvers, table.requesters or settings.access.requesters)
+        if any(members.as_core().anybody for members in named):
+            yield from changes(rules)
 
 
-def _approvals(name: str, people: int, needed: int) -> Finding:
-    subject = f"approvals in {name}"
-    if people >= needed:
-        return Finding(subject, Outcome.OK, f"{needed} of {counted(people, 'approver')} needed")
-    return Finding(
-        subject,
-        Outcome.FAILED,
-        f"{counted(needed, 'approval')} needed, but only {counted(people, 'approver')} named",
-        f"Name more approvers in [environments.{name}], or ask for fewer approvals.",
-    )
+def changes(rules: ChangeRules) -> Iterator[Finding]:
+    """Whether a change in an environment can be asked for, and approved by enough different people.
+
+    Who is in a user group only Slack knows; where one is named, only what is sure is told.
+    """
+    subject, table = f"approvals in {rules.environment}", f"[environments.{rules.environment}]"
+    if not rules.approvers.anybody:
+        hint = f'Name them in {table}: approvers = {{ users = ["U…"] }}'
+        yield Finding(subject, Outcome.WARNING, "nobody: no Install can be asked for", hint)
+    elif not (rules.approvers.everyone or rules.approvers.usergroups):
+        yield _approvals(subject, rules)
+    if rules.requesters.anybody and rules.approvers.anybody and not rules.asks_in:
+        yield Finding(
+            f"channel of {rules.environment}",
+            Outcome.WARNING,
+            "none: approvals cannot be asked for",
+            f'Set approval_channel = "C…" in {table}, and invite patchbot there.',
+        )
+
+
+def _approvals(subject: str, rules: ChangeRules) -> Finding:
+    approvers, needed = rules.approvers.users, rules.approvals
+    hint = f"Name more approvers in [environments.{rules.environment}], or ask for fewer approvals."
+    told = f"{counted(needed, 'approval')} needed"
+    if len(approvers) < needed:
+        few = f"{told}, but only {counted(len(approvers), 'approver')} named"
+        return Finding(subject, Outcome.FAILED, few, hint)
+    asking = rules.requesters.users
+    stuck = {one for one in asking | approvers if len(approvers - {one}) < needed}
+    unsure = rules.requesters.everyone or rules.requesters.usergroups
+    if rules.protected and asking and asking <= stuck and not unsure:
+        alone = f"{told} by others than the requester, and nobody who may ask can get them"
+        return Finding(subject, Outcome.FAILED, alone, hint)
+    if rules.protected and (stuck & asking or (stuck and unsure)):
+        some = f"{told} by others than the requester: {listed(sorted(stuck))} cannot get them"
+        return Finding(subject, Outcome.WARNING, some, hint)
+    of = f"{needed} of {counted(len(approvers), 'approver')} needed"
+    return Finding(subject, Outcome.OK, of)

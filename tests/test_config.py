@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -182,6 +182,27 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         (PROD + "[slack]\nport = 70000", ["[slack] port", "65535"]),
         (PROD + '[slack]\nhome_team = "acme"', ["“acme” is not the id of a Slack workspace"]),
         (PROD + "[reading]\nconcurrency = 0", ["[reading] concurrency: 0 is too small"]),
+        (PROD + 'expires_after = "25h"', ["expires_after", "24h"]),
+        (PROD + 'channel = "#ops"', ["channel: “#ops” is not the id of a Slack channel"]),
+        (PROD + "max_targets = 0", ["max_targets: 0 is too small"]),
+        (PROD + "[installs]\nticket_pattern = '['", ["ticket_pattern", "not a regular expression"]),
+        (PROD + '[installs]\nnever = ["web-1"]', ["never[1]", "“web-1” is not the id of a node"]),
+        (
+            PROD
+            + '[[installs.freezes]]\nfrom = 2026-12-24\nuntil = 2026-12-27T00:00:00\nreason = "x"',
+            ["freezes[1].from", "freezes[1].until", "2026-12-24T18:00:00+01:00"],
+        ),
+        (
+            PROD
+            + '[[installs.freezes]]\nfrom = 2026-12-24T00:00:00Z\nuntil = 2026-12-23T00:00:00Z\nreason = "x"',
+            ["until must be later than from"],
+        ),
+        (
+            PROD
+            + '[[installs.freezes]]\nenvironments = ["prdo"]\nfrom = 2026-12-24T00:00:00Z\n'
+            + 'until = 2026-12-25T00:00:00Z\nreason = "x"',
+            ["no environment “prdo”", "prod"],
+        ),
         ("[environments.prod\n", ["is not valid TOML", "line 1"]),
     ],
 )
@@ -347,3 +368,28 @@ def test_a_wrong_secret_is_told_without_its_value(
         load_secrets()
     assert told in str(caught.value)
     assert "swapped" not in str(caught.value)
+
+
+def test_the_rules_for_changes_of_each_environment(tmp_path: Path) -> None:
+    """Requesters of their own or those of [access]; admins among requesters and approvers; freezes where they hold."""
+    text = FULL.replace(
+        "approvals = 2", 'approvals = 2\nrequesters = { users = ["U0ABCDEF9"] }'
+    ) + (
+        "\n[installs]\nticket_pattern = '[A-Z]+-\\d+'\nnever = [\"i-0123456789abcdef0\"]\n"
+        '[[installs.freezes]]\nenvironments = ["dev"]\nfrom = 2026-12-24T00:00:00Z\n'
+        'until = 2026-12-27T00:00:00Z\nreason = "holidays"\n'
+    )
+    settings = settings_of(tmp_path, text)
+    prod, dev = settings.change_rules().values()
+    assert prod.requesters == Members(users=frozenset({"U0ABCDEF9", "W0ABCDEF3"}))
+    assert dev.requesters == Members(everyone=True, users=frozenset({"W0ABCDEF3"}))
+    assert prod.approvers.users == {"U0ABCDEF1", "W0ABCDEF3"}
+    assert (prod.protected, prod.approvals, dev.approvals) == (True, 2, 1)
+    assert prod.ticket_is_fine("OPS-12")
+    assert not prod.ticket_is_fine("OPS-12; rm")
+    assert prod.never == {"i-0123456789abcdef0"}
+    during = datetime(2026, 12, 25, tzinfo=UTC)
+    assert prod.frozen_at(during) is None
+    assert (found := dev.frozen_at(during)) is not None
+    assert found.reason == "holidays"
+    assert settings.policy().requesters.users == {"U0ABCDEF9"}

@@ -198,3 +198,47 @@ def test_an_approval_that_too_few_people_could_give(
     """Two approvals need two different people; how many a group has only Slack knows."""
     settings = settings_of(tmp_path, f"approvals = 2\napprovers = {approvers}\n")
     assert outcomes(doctoring.access(settings)).get("approvals in prod") is outcome
+
+
+APPROVERS = 'approvers = { users = ["U0ABCDEF1", "U0ABCDEF2"] }\napproval_channel = "C0ABCDEF1"\n'
+ACCESS = "[access]\nrequesters = "
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (f'{APPROVERS}{ACCESS}{{ users = ["U0ABCDEF1"] }}', Outcome.OK),
+        (f'protected = true\n{APPROVERS}{ACCESS}{{ users = ["U0ABCDEF1"] }}', Outcome.OK),
+        (
+            f'protected = true\napprovals = 2\n{APPROVERS}{ACCESS}{{ users = ["U0ABCDEF3"] }}',
+            Outcome.OK,
+        ),
+        (
+            f'protected = true\napprovals = 2\n{APPROVERS}{ACCESS}{{ users = ["U0ABCDEF1"] }}',
+            Outcome.FAILED,
+        ),
+        (
+            f'protected = true\napprovals = 2\n{APPROVERS}{ACCESS}{{ users = ["U0ABCDEF1", "U0ABCDEF3"] }}',
+            Outcome.WARNING,
+        ),
+        (f'protected = true\napprovals = 2\n{APPROVERS}{ACCESS}"everyone"', Outcome.WARNING),
+        (f'{ACCESS}"everyone"', Outcome.WARNING),
+    ],
+)
+def test_every_rule_must_be_within_reach_of_two_different_people(
+    tmp_path: Path, text: str, outcome: Outcome
+) -> None:
+    """A requester who is also an approver cannot count on themselves in a protected environment."""
+    found = outcomes(doctoring.access(settings_of(tmp_path, text)))
+    assert found["approvals in prod"] is outcome
+
+
+def test_approvals_need_a_place_to_be_asked_for(tmp_path: Path) -> None:
+    """Without a channel the doctor says so; with `channel` alone it is that one."""
+    asked = f'{ACCESS}"everyone"'
+    without = settings_of(tmp_path, f'approvers = {{ users = ["U0ABCDEF1"] }}\n{asked}')
+    assert outcomes(doctoring.access(without))["channel of prod"] is Outcome.WARNING
+    one = settings_of(
+        tmp_path, f'channel = "C0ABCDEF1"\napprovers = {{ users = ["U0ABCDEF1"] }}\n{asked}'
+    )
+    assert "channel of prod" not in outcomes(doctoring.access(one))

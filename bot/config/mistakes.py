@@ -68,6 +68,8 @@ def mistakes(error: ValidationError) -> list[Mistake]:
 
 def _mistake(error: ErrorDetails) -> Mistake:
     place, kind = error["loc"], error["type"]
+    if not place:  # the file as a whole: the message names the place itself
+        return Mistake(f"{_message(error)}.")
     if place[-1] == "[key]":
         return Mistake(f"{_where((*place[:-2], ''))}: {_message(error)}.")
     if kind == "extra_forbidden":

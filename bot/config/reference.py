@@ -11,7 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.config.tables import EVERYONE, Members, Settings
+from bot.config.members import EVERYONE, Members
+from bot.config.tables import Settings
 from bot.config.values import written
 
 
@@ -25,8 +26,8 @@ def _rows(table: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]
         if field.exclude:
             continue
         inner = _table_in(field.annotation)
-        if inner is None or inner is Members:
-            yield f"{prefix}{name}", _default(field), field.description or ""
+        if inner is None or issubclass(inner, Members):
+            yield f"{prefix}{field.alias or name}", _default(field), field.description or ""
         else:
             yield from _rows(inner, f"{prefix}{name}{_mark(field.annotation)}.")
 
@@ -50,6 +51,8 @@ def _default(field: FieldInfo) -> str:
     match field.default:
         case timedelta() as length:
             return f'`"{written(length)}"`'
+        case None if _table_in(field.annotation) is Members:
+            return "as in `[access]`"
         case Members() as members:
             return '`"everyone"`' if members == EVERYONE else "nobody"
         case bool() | int() as value:

@@ -11,16 +11,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     StrictBool,
     StrictInt,
     model_validator,
 )
 
+from bot.config.changes import InstallsTable
+from bot.config.members import EVERYONE, Members, Table
 from bot.config.values import (
     AccountId,
+    ChannelId,
     Duration,
     EnvironmentName,
     ExternalId,
@@ -28,41 +29,12 @@ from bot.config.values import (
     RoleName,
     TeamId,
     Text,
-    UserGroupId,
-    UserId,
 )
 from bot.core import identity
 from bot.core.environments import Account, Environment, Selector, Target
+from bot.core.rules import ChangeRules
 
-
-class Table(BaseModel):
-    """A table of patchbot.toml: nothing unknown in it, nothing changes after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Members(Table):
-    """Whom a role is given to: `"everyone"`, or users and user groups by their Slack ids."""
-
-    users: tuple[UserId, ...] = Field((), description="Slack users by id")
-    usergroups: tuple[UserGroupId, ...] = Field((), description="Slack user groups by id")
-    everyone: bool = Field(False, exclude=True)  # what the word becomes; not a key of its own
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _from_word(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Any:
-        if given == "everyone":
-            return EVERYONE
-        if not isinstance(given, dict | Members) or "everyone" in given:
-            raise ValueError(
-                'is not understood. Write "everyone", or users and user groups by id:'
-                ' { users = ["U0123ABCD"], usergroups = ["S0123ABCD"] }'
-            )
-        return handler(given)
-
-    def as_core(self) -> identity.Members:
-        """As the access policy takes it."""
-        return identity.Members(self.everyone, frozenset(self.users), frozenset(self.usergroups))
+EXPIRY_MOST = timedelta(hours=24)
 
 
 class AccountTable(Table):
@@ -79,9 +51,6 @@ class AccountTable(Table):
             if role.startswith("arn:") and role.split(":")[4] != self.id:
                 raise ValueError(f"“{role}” is a role of another account than {self.id}")
         return self
-
-
-EVERYONE = Members.model_construct(everyone=True)
 
 
 def _as_list(given: Any) -> Any:
@@ -114,6 +83,53 @@ class EnvironmentTable(Table):
     approvals: StrictInt = Field(
         1, ge=1, le=10, description="how many different people must approve a change"
     )
+
+    requesters: Members | None = Field(
+        None, description="who may ask for changes here; those of [access] if not given"
+    )
+    break_glass: Members = Field(
+        Members(),
+        description="who may start without approvals; everybody is told, and it is reviewed",
+    )
+    scan_approval: StrictBool = Field(False, description="whether a scan needs approvals, too")
+    channel: ChannelId = Field("", description="the channel for the cards of runs")
+    approval_channel: ChannelId = Field(
+        "", description="the channel where approvals are asked for; `channel` if not given"
+    )
+    max_targets: StrictInt = Field(
+        500, ge=1, le=100_000, description="how many nodes one plan may have"
+    )
+    count_confirmation_over: StrictInt = Field(
+        50,
+        ge=0,
+        le=100_000,
+        description="of more nodes than this, approvers type the number"
+        " (in a protected environment always)",
+    )
+    expires_after: Duration = Field(
+        timedelta(minutes=60), description="how long a request waits for its approvals, 24h at most"
+    )
+    success_percent: StrictInt = Field(
+        95,
+        ge=1,
+        le=100,
+        description="how many nodes of a wave must succeed before the next one starts",
+    )
+    time_limit: Duration = Field(
+        timedelta(hours=4), description="after that, what is missing of a run is named and it ends"
+    )
+    rehearsal: StrictBool = Field(
+        False,
+        description="run the whole flow and record what would have been sent, without sending it",
+    )
+
+    @model_validator(mode="after")
+    def _not_for_ever(self) -> Self:
+        if self.expires_after > EXPIRY_MOST:
+            raise ValueError(
+                "expires_after: an approval of more than 24h is no longer about the fleet it was asked for"
+            )
+        return self
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> Self:
@@ -197,6 +213,7 @@ class Settings(Table):
     reading: ReadingTable = ReadingTable()
     access: AccessTable = AccessTable()
     slack: SlackTable = SlackTable()
+    installs: InstallsTable = InstallsTable()
     path: Path = Field(Path("patchbot.toml"), exclude=True)
 
     def fleet(self) -> dict[str, Environment]:
@@ -205,21 +222,77 @@ class Settings(Table):
             name: table.as_core(name, self.owner_tag) for name, table in self.environments.items()
         }
 
+    @model_validator(mode="after")
+    def _freezes_are_of_environments(self) -> Self:
+        for freeze in self.installs.freezes:
+            for name in freeze.environments:
+                if name not in self.environments:
+                    known = ", ".join(self.environments)
+                    raise ValueError(
+                        f"[installs] freezes: there is no environment “{name}”; there are: {known}"
+                    )
+        return self
+
+    def change_rules(self) -> dict[str, ChangeRules]:
+        """What holds for changes in each environment. Admins are among the requesters and approvers of all."""
+        admins = self.access.admins.as_core()
+        return {name: self._rules(name, table, admins) for name, table in self.environments.items()}
+
+    def _rules(self, name: str, table: EnvironmentTable, admins: identity.Members) -> ChangeRules:
+        requesters = self.access.requesters if table.requesters is None else table.requesters
+        return ChangeRules(
+            environment=name,
+            requesters=_together(requesters.as_core(), admins),
+            approvers=_together(table.approvers.as_core(), admins),
+            admins=admins,
+            break_glass=table.break_glass.as_core(),
+            approvals=table.approvals,
+            protected=table.protected,
+            scan_approval=table.scan_approval,
+            rehearsal=table.rehearsal,
+            channel=table.channel,
+            approval_channel=table.approval_channel,
+            max_targets=table.max_targets,
+            count_confirmation_over=table.count_confirmation_over,
+            success_percent=table.success_percent,
+            expires_after=table.expires_after,
+            time_limit=table.time_limit,
+            ticket_pattern=self.installs.ticket_pattern,
+            never=frozenset(self.installs.never),
+            scans_per_node_and_hour=self.installs.scans_per_node_and_hour,
+            freezes=tuple(freeze.as_core() for freeze in self.installs.freezes),
+        )
+
     def policy(self) -> identity.AccessPolicy:
-        """Who holds which role. Approvers of any environment hold that of an approver."""
-        approvers = [table.approvers.as_core() for table in self.environments.values()]
+        """Who holds which role. Who requests or approves in any environment holds that role."""
+        tables = self.environments.values()
         return identity.AccessPolicy(
             viewers=self.access.viewers.as_core(),
-            requesters=self.access.requesters.as_core(),
-            approvers=identity.Members(
-                any(members.everyone for members in approvers),
-                frozenset().union(*(members.users for members in approvers)),
-                frozenset().union(*(members.usergroups for members in approvers)),
+            requesters=_together(
+                self.access.requesters.as_core(),
+                *(table.requesters.as_core() for table in tables if table.requesters is not None),
+            ),
+            approvers=_together(
+                *(
+                    members.as_core()
+                    for table in tables
+                    for members in (table.approvers, table.break_glass)
+                )
             ),
             admins=self.access.admins.as_core(),
         )
 
 
+def _together(*members: identity.Members) -> identity.Members:
+    return identity.Members(
+        any(one.everyone for one in members),
+        frozenset().union(*(one.users for one in members)),
+        frozenset().union(*(one.usergroups for one in members)),
+    )
+
+
 def keys(table: type[BaseModel]) -> tuple[str, ...]:
     """The keys that may stand in a table."""
-    return tuple(name for name, field in table.model_fields.items() if not field.exclude)
+    return tuple(
+        field.alias or name for name, field in table.model_fields.items() if not field.exclude
+    )

@@ -1,9 +1,9 @@
-"""The kinds of value in patchbot.toml: lengths of time, Regions, ids of AWS and of Slack. Refusals carry an example."""
+"""The kinds of value in patchbot.toml: lengths of time, moments, ids of AWS and of Slack. Refusals carry an example."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator
@@ -33,6 +33,25 @@ def written(length: timedelta) -> str:
         if number and not rest:
             return f"{number}{unit}"
     return f"{length // timedelta(seconds=1)}s"
+
+
+def moment(given: Any) -> datetime:
+    """A moment with its zone, as TOML writes it. Raises ValueError."""
+    if isinstance(given, datetime) and given.tzinfo is not None:
+        return given
+    raise ValueError(
+        f"{given!s} is not a moment with a zone. Write it without quotes: 2026-12-24T18:00:00+01:00"
+    )
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(
+            f"“{text}” is not a regular expression: {error}. Single quotes keep backslashes: '[A-Z]+-\\d+'"
+        ) from None
+    return text
 
 
 def _matching(pattern: str, what: str) -> AfterValidator:
@@ -88,6 +107,19 @@ TeamId: TypeAlias = Annotated[
         "the id of a Slack workspace. It starts with T and stands in the address of Slack in a browser",
     ),
 ]
+ChannelId: TypeAlias = Annotated[
+    str,
+    _matching(
+        r"[CG][A-Z0-9]{6,}",
+        "the id of a Slack channel. It starts with C (or G) and stands at the end of the channel's details",
+    ),
+]
+InstanceId: TypeAlias = Annotated[
+    str,
+    _matching(r"m?i-[0-9a-f]{8,17}", 'the id of a node. They look like "i-0123456789abcdef0"'),
+]
+Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
 EnvironmentName: TypeAlias = Annotated[
     str,
     _matching(

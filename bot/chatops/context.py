@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.chatops.grammar import Sentence
 from bot.core.errors import ConfigurationError
 from bot.core.identity import AccessPolicy, Person
+from bot.core.ledger import Ledger
 from bot.core.ports import Progress
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
@@ -35,6 +36,7 @@ class Services:
     doctor: Doctor
     commands: Registry
     installs: Installs | None = None
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ class Context:
     surface: Surface
     shared: bool = False
     progress: Progress | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, to look at. Raises ConfigurationError where there is none yet."""
+        if self.services.ledger is None:
+            raise ConfigurationError(
+                "There is no ledger here yet.",
+                hint="`patchbot serve` makes it when it first starts.",
+            )
+        return self.services.ledger
 
     @property
     def changes(self) -> Installs:

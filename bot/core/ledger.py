@@ -122,6 +122,11 @@ class Ledger(Protocol):
     """The ledger. Readers see the last commit and never wait for the writer."""
 
     @property
+    def id(self) -> str:
+        """What names it in marks and heads."""
+        ...
+
+    @property
     def read_only_reason(self) -> str:
         """Why nothing may change (a restored backup, a broken chain, …); empty when all is well."""
         ...
@@ -173,7 +178,7 @@ class Ledger(Protocol):
     def audit(
         self, *, actor: str = "", subject: str = "", kind: str = "", limit: int = 50
     ) -> tuple[Link, ...]:
-        """Links of the audit log, newest first; `subject` and `kind` match from the start."""
+        """Links of the audit log, newest first; `subject` and `kind` match from the start, by whole parts."""
         ...
 
     def links(self) -> Iterator[Link]:

@@ -1,0 +1,210 @@
+"""`audit`: what was asked, refused, decided and sent, and whether the log of it is whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+from rich.console import RenderableType
+
+from bot.chatops import cards
+from bot.chatops import terminal as console
+from bot.chatops.arguments import Arguments
+from bot.chatops.blocks import Block, fit, room, section
+from bot.chatops.blocks import context as small_print
+from bot.chatops.command import Command
+from bot.chatops.context import Context
+from bot.chatops.markup import Text, bold, code, date, markup, user
+from bot.chatops.reply import Card
+from bot.core.audit import parse_code
+from bot.core.audit_reports import AuditReport, EntryRow, entry_row, verification_row
+from bot.core.errors import UsageError
+from bot.core.identity import Role
+from bot.core.ledger import Ledger
+from bot.core.wording import counted
+
+LIMIT = 20
+BELOW = 900  # characters of JSON for what stands under the entries
+BODY_SHOWN = 300
+_NUMBERED = re.compile(r"([A-Za-z])-(\d+)")
+_PERSON = re.compile(r"[UW][A-Z0-9]{1,254}")
+
+
+class AuditArguments(Arguments):
+    """What `audit` takes."""
+
+    WORDS: ClassVar[tuple[str, ...]] = ("check",)
+
+    check: Literal["verify"] | None = Field(
+        None, description="check every row of the log instead of listing some"
+    )
+    who: str = Field("", max_length=64, description="only what this person did, by @mention or id")
+    what: str = Field(
+        "", max_length=64, description="only this kind, like request or request.approved"
+    )
+    subject: str = Field("", max_length=200, description="only about this: R-12, X-12, run/X-12")
+    limit: int = Field(LIMIT, ge=1, le=1000, description="how many entries")
+    head: str = Field("", max_length=100, description="with verify: a head that was kept elsewhere")
+
+
+def run(arguments: AuditArguments, context: Context) -> AuditReport:
+    """Entries, or the check. Raises StorageError when the ledger cannot be read."""
+    ledger = context.ledger
+    report = AuditReport(
+        as_of=context.now,
+        ledger=ledger.id,
+        head=ledger.head().code,
+        read_only_reason=ledger.read_only_reason,
+    )
+    if arguments.check == "verify":
+        verified = verification_row(ledger.verify(_head(arguments.head)), against=arguments.head)
+        return report.model_copy(update={"verified": verified})
+    found = _entries(ledger, arguments)
+    rows, more = found[: arguments.limit], len(found) > arguments.limit
+    return report.model_copy(update={"entries": rows, "more": more})
+
+
+def _head(given: str) -> Any:
+    try:
+        return parse_code(given) if given else None
+    except ValueError as error:
+        raise UsageError(
+            f"“{given}” is no head: {error}.",
+            hint="Heads look like 123:0123456789abcdef; the footer of a digest has one.",
+        ) from None
+
+
+def _entries(ledger: Ledger, arguments: AuditArguments) -> tuple[EntryRow, ...]:
+    """One more than asked for, where there is one."""
+    links = {
+        link.seq: link
+        for subject in _subjects(arguments.subject)
+        for link in ledger.audit(
+            actor=arguments.who, subject=subject, kind=arguments.what, limit=arguments.limit + 1
+        )
+    }
+    newest = sorted(links, reverse=True)[: arguments.limit + 1]
+    return tuple(entry_row(links[seq]) for seq in newest)
+
+
+def _subjects(given: str) -> tuple[str, ...]:
+    """The subjects behind a short id: of a request also its run and the sends of that, of a run the sends."""
+    match = _NUMBERED.fullmatch(given)
+    if match is None:
+        return (given,)
+    letter, number = match[1].upper(), match[2]
+    of_run = (f"run/X-{number}", f"dispatch/X-{number}")
+    return (f"request/R-{number}", *of_run) if letter == "R" else of_run
+
+
+def headline(report: AuditReport) -> str:
+    """The answer in one line."""
+    found = report.verified
+    if found is None:
+        return f"Audit log: {counted(len(report.entries), 'entry', 'entries')}"
+    if found.sound:
+        return f"The audit log is whole: {counted(found.checked, 'row')} checked"
+    return "The audit log is NOT whole"
+
+
+def _explained(report: AuditReport) -> tuple[str, ...]:
+    """What goes with the headline."""
+    found = report.verified
+    said = []
+    if found is not None and not found.sound:
+        where = f"Row {found.bad_seq}: " if found.bad_seq is not None else ""
+        said.append(f"{where}{found.problem}. The {counted(found.checked, 'row')} before it fit.")
+        said.append("Change nothing, keep the file, and read “Audit” in docs/security.md.")
+    elif found is not None and not found.against:
+        said.append(
+            "Without a head that was kept elsewhere a cut-off tail does not show: `audit verify head:<code>`,"
+            " or `patchbot audit verify` on the host, which knows the kept ones."
+        )
+    if report.read_only_reason:
+        said.append(f"Nothing can be changed now: {report.read_only_reason}.")
+    return tuple(said)
+
+
+def slack(report: AuditReport, context: Context) -> Card:
+    """The newest entries, as many as a message holds."""
+    said = headline(report)
+    notes = tuple(section(cards.prose(note)) for note in _explained(report))
+    above = (*cards.title(said, context), *notes)
+    rows = fit(
+        [_row(row, context) for row in report.entries], budget=room(above) - BELOW, at_most=40
+    )
+    rest: list[Text] = []
+    if rows.left or report.more:
+        hidden = (
+            f"{counted(rows.left, 'more entry', 'more entries')} asked for. " if rows.left else ""
+        )
+        rest.append(cards.prose(f"{hidden}`patchbot audit export` on the host has the whole log."))
+    below = small_print(markup("Head {head}", head=code(report.head)), *rest)
+    return Card(cards.brief(f"{said}.", 1000), (*above, *rows.shown, below))
+
+
+def _row(row: EntryRow, context: Context) -> Block:
+    who: Text = code(row.actor)
+    if _PERSON.fullmatch(row.actor) and not context.shared:  # a mention in a channel pings
+        who = user(row.actor)
+    text = markup(
+        "{kind} · {subject} · {who}\n{when} · row {seq}\n{body}",
+        kind=bold(row.kind),
+        subject=code(row.subject),
+        who=who,
+        when=date(row.at),
+        seq=row.seq,
+        body=cards.brief(_told(row.body), BODY_SHOWN),
+    )
+    return section(text)
+
+
+def _told(body: Mapping[str, Any]) -> str:
+    return " · ".join(
+        f"{name.replace('_', ' ')}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in body.items()
+        if value not in ("", None, [])
+    )
+
+
+def terminal(report: AuditReport, context: Context) -> RenderableType:
+    """All entries that were asked for, as a table."""
+    found = report.verified
+    style = "bold" if found is None else "green" if found.sound else "bold red"
+    parts: list[RenderableType] = [console.text(headline(report), style)]
+    parts.extend(console.prose(note) for note in _explained(report))
+    if report.entries:
+        table = console.columns("Row", "What", "Details", right=("Row",))
+        for row in report.entries:
+            table.add_row(
+                console.cell(row.seq),
+                console.lines(
+                    console.text(row.kind, "bold"),
+                    console.text(row.subject),
+                    console.text(f"by {row.actor}", "dim"),
+                    console.text(console.moment(row.at, context), "dim"),
+                ),
+                console.text(_told(row.body)),
+            )
+        parts.append(table)
+    if report.more:
+        parts.append(console.prose("There are more: raise `limit:`, or `patchbot audit export`."))
+    parts.append(console.text(f"Head {report.head} of ledger {report.ledger}", "dim"))
+    return console.stack(*parts)
+
+
+COMMAND = Command(
+    name="audit",
+    summary="what was asked, refused, decided and sent, and whether the log of it is whole",
+    arguments=AuditArguments,
+    run=run,
+    slack=slack,
+    terminal=terminal,
+    examples=("audit", "audit subject:R-12", "audit who:@ana what:request", "audit verify"),
+    details="It shows reasons and names from every environment, so it needs the role of an approver or an admin.",
+    role=Role.APPROVER,
+    exit_code=lambda report: 1 if report.verified and not report.verified.sound else 0,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -53,9 +54,10 @@ class CommandGateway(Protocol):
         """The document's default version and its hash (DescribeDocument). Raises AwsError."""
         ...
 
-    def send(self, target: Target, order: Order) -> str:
+    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
         """Send once, with the role for installs, and return the command id. Never retries.
 
+        `not_after` is a moment of the monotonic clock: a process that stood still sends nothing later than that.
         Raises NotSent when surely nothing runs, OutcomeUnknown when AWS may have it.
         """
         ...

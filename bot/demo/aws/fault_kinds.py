@@ -113,14 +113,18 @@ class RateLimit(Fault):
 
 
 class ServerError(Fault):
-    """The service fails on its own side."""
+    """The service fails on its own side, before or after it has done the work."""
 
-    def __init__(self, where: Where, *, status: int, calls: int | None) -> None:
+    def __init__(
+        self, where: Where, *, status: int, calls: int | None, accepted: bool = False
+    ) -> None:
         super().__init__(where, calls=calls)
-        self._status = status
+        self._status, self._accepted = status, accepted
 
     @override
     def strike(self, call: Call, proceed: Proceed) -> Answer:
+        if self._accepted:
+            proceed(call)
         return wire.server_error(call, self._status)
 
 

@@ -77,10 +77,12 @@ class Faults:
         *,
         status: int = 500,
         calls: int | None = 1,
+        accepted: bool = False,
         **scope: Unpack[Scope],
     ) -> Fault:
-        """HTTP 500 or 503 for the next `calls` of them."""
-        return self.add(ServerError(Where(operation, **scope), status=status, calls=calls))
+        """HTTP 500 or 503 for the next `calls` of them; `accepted`: after the work was done."""
+        where = Where(operation, **scope)
+        return self.add(ServerError(where, status=status, calls=calls, accepted=accepted))
 
     def delay(
         self, operation: str | None = None, *, seconds: float, **scope: Unpack[Scope]

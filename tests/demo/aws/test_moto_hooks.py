@@ -49,6 +49,7 @@ def test_the_added_operations_are_the_ones_moto_lacks() -> None:
         "list_commands",
         "get_command_invocation",
         "describe_document",
+        "describe_maintenance_windows",
     }
     native = {o.__name__ for o in added_operations() if f"def {o.__name__}(" in source}
     assert native == replaced

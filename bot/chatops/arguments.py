@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from bot.chatops import corrections
 from bot.chatops.grammar import Sentence
-from bot.chatops.suggest import did_you_mean
+from bot.chatops.suggest import closest, did_you_mean
 from bot.core.errors import UsageError
 
 
@@ -92,9 +93,9 @@ class Arguments(BaseModel):
         values |= options
         for name, field in cls.model_fields.items():
             if _names_environment(field):
-                values |= _environment(name, values.get(name), field, environments)
+                values |= _environment(name, values.get(name), field, environments, sentence)
             elif name in values and isinstance(values[name], str):
-                values[name] = _one_of(name, values[name], _choices(field))
+                values[name] = _one_of(name, values[name], _choices(field), sentence)
         missing = [
             name
             for name in cls.WORDS
@@ -136,9 +137,11 @@ class Arguments(BaseModel):
         for key, _ in sentence.options:
             if key not in allowed:
                 hint = did_you_mean(key, cls.option_keys())
+                meant = closest(key, cls.option_keys())
                 raise UsageError(
                     f"“{sentence.command}” has no option “{key}:”.",
                     hint=f"{hint} {cls._how(sentence)}".strip(),
+                    candidates=corrections.option(sentence, key, meant),
                 )
         return dict(sentence.options)
 
@@ -199,7 +202,7 @@ def _article(name: str) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+def _one_of(name: str, value: str, choices: tuple[str, ...], sentence: Sentence) -> str:
     if not choices:
         return value
     folded = value.casefold().replace("-", "_")
@@ -208,11 +211,16 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
     raise UsageError(
         f"“{name}:{value}” is not possible.",
         hint=f"{did_you_mean(folded, choices)} Possible: {', '.join(choices)}.".strip(),
+        candidates=corrections.value(sentence, value, closest(folded, choices)),
     )
 
 
 def _environment(
-    name: str, value: str | None, field: FieldInfo, environments: Sequence[str]
+    name: str,
+    value: str | None,
+    field: FieldInfo,
+    environments: Sequence[str],
+    sentence: Sentence,
 ) -> dict[str, str]:
     if value is None:
         # Where there is only one environment nobody should have to name it.
@@ -224,4 +232,5 @@ def _environment(
     raise UsageError(
         f"There is no environment “{value}”.",
         hint=f"{hint} Environments: {', '.join(environments)}.".strip(),
+        candidates=corrections.value(sentence, value, closest(folded, environments)),
     )

@@ -17,7 +17,7 @@ from bot.chatops.limits import size
 from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user
 from bot.chatops.markup import prose as markup_prose
 from bot.chatops.reply import Card
-from bot.core.errors import Ambiguous, NotAllowed, NotFound, PatchbotError, UsageError
+from bot.core.errors import NotAllowed, PatchbotError, UsageError
 from bot.core.reports import GapRow, NodeRow
 from bot.core.summaries import about_gap, in_short
 from bot.core.wording import ago as ago_in_words
@@ -249,7 +249,7 @@ def error_card(error: PatchbotError | None, *, incident: str = "") -> Card:
         hint = inert.plain(error.hint, 1000) if error.hint else ""
     sign = _SIGNS[next((kind for kind in _SIGNS if isinstance(error, kind)), PatchbotError)]
     blocks = [section(markup("{sign} {text}", sign=sign, text=prose(text, 1000)))]
-    candidates = error.candidates if isinstance(error, Ambiguous | NotFound) else ()
+    candidates = error.candidates if isinstance(error, UsageError) else ()
     for index, (label, what) in enumerate(candidates[:CANDIDATES_SHOWN]):
         choose = show(
             "This one",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.chatops import inert
+from bot.chatops import corrections, inert
 from bot.chatops.blocks import Element
 from bot.chatops.command import AnyCommand
 from bot.chatops.context import Context, Services, Surface
 from bot.chatops.grammar import Sentence, parse
 from bot.chatops.reply import Attachment, Card
-from bot.core.errors import NotAllowed, UsageError
+from bot.chatops.suggest import closest
+from bot.core.errors import NotAllowed, NotFound, UsageError
 from bot.core.identity import Kind, Person, Role
 from bot.core.ports import Clock, Progress
 from bot.core.reports import Report
@@ -62,7 +63,12 @@ class Desk:
         first = parse(text)
         if " " in first.command and not (first.words or first.options):
             return self.understand(first.command)  # somebody quoted the whole sentence
-        command = self._services.commands.get(first.command or DEFAULT_COMMAND)
+        try:
+            command = self._services.commands.get(first.command or DEFAULT_COMMAND)
+        except NotFound as error:
+            meant = closest(first.command, self._services.commands.names)
+            error.candidates = corrections.command(self._as_of(text, meant), meant)
+            raise
         return command, parse(text, keys=command.arguments.option_keys())
 
     def answer(
@@ -95,6 +101,11 @@ class Desk:
             progress=progress,
         )
         return Answer(command, command.run(arguments, context), context)
+
+    def _as_of(self, text: str, command: str | None) -> Sentence:
+        """The sentence as that command reads it."""
+        keys = self._services.commands.get(command).arguments.option_keys() if command else ()
+        return parse(text, keys=keys)
 
     def _admit(self, person: Person) -> None:
         """Let in whoever may at least look. Raises NotAllowed."""

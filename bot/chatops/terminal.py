@@ -19,7 +19,7 @@ from rich.text import Text
 
 from bot.chatops import inert
 from bot.chatops.context import Context
-from bot.core.errors import Ambiguous, NotFound, PatchbotError
+from bot.core.errors import PatchbotError, UsageError
 from bot.core.judgement import Status
 from bot.core.reports import GapRow
 from bot.core.summaries import about_gap
@@ -156,7 +156,7 @@ def notices(lines: Sequence[str]) -> RenderableType:
 def error(fault: PatchbotError) -> RenderableType:
     """An error: what was wrong, what may have been meant, what to do next."""
     parts: list[RenderableType] = [prose(fault.message, "bold red")]
-    if isinstance(fault, Ambiguous | NotFound) and fault.candidates:
+    if isinstance(fault, UsageError) and fault.candidates:
         table = columns("Which one?", "Ask for it with")
         for label, sentence in fault.candidates:
             table.add_row(text(label), Text(inert.terminal(sentence), "cyan"))

@@ -37,10 +37,23 @@ class PatchbotError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+class Candidate(NamedTuple):
+    """One thing that may have been meant: how people tell it from the others, and the sentence that means it alone."""
+
+    label: str
+    sentence: str
+
+
 class UsageError(PatchbotError):
-    """What was typed cannot be understood or is not allowed there."""
+    """What was typed cannot be understood or is not allowed there; `candidates` are what may have been meant."""
 
     exit_code = 2
+
+    def __init__(
+        self, message: str, *, hint: str = "", candidates: tuple[Candidate, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = candidates
 
 
 class ConfigurationError(PatchbotError):
@@ -53,29 +66,15 @@ class NotAllowed(PatchbotError):
     """This person may not do this."""
 
 
-class Candidate(NamedTuple):
-    """One thing that may have been meant: how people tell it from the others, and the sentence that means it alone."""
-
-    label: str
-    sentence: str
-
-
 class NotFound(UsageError):
     """Nothing bears that name; `candidates` are things with a name like it."""
-
-    def __init__(
-        self, message: str, *, hint: str = "", candidates: tuple[Candidate, ...] = ()
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.candidates = candidates
 
 
 class Ambiguous(UsageError):
     """Several things bear that name; patchbot never guesses which one was meant."""
 
     def __init__(self, message: str, candidates: tuple[Candidate, ...], *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.candidates = candidates
+        super().__init__(message, hint=hint, candidates=candidates)
 
 
 class StorageError(PatchbotError):

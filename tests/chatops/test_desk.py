@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.chatops.cards import error_card
 from bot.chatops.context import Surface
 from bot.chatops.desk import Desk
 from bot.chatops.registry import Registry
@@ -17,6 +18,7 @@ from bot.core.identity import OPERATOR, AccessPolicy, Kind, Members, Person
 from bot.core.readings import TargetReading
 from tests.commands import fleet
 from tests.commands.conftest import ANA, desk_over
+from tests.oracles.judges import judge_message
 
 
 @pytest.fixture
@@ -84,6 +86,43 @@ def test_a_typo_gets_a_suggestion(desk: Desk) -> None:
     with pytest.raises(NotFound) as caught:
         desk.answer("stauts prod", ANA, surface=Surface.SLACK)
     assert str(caught.value) == "I don't know “stauts”. Did you mean “status”?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("stauts prod by:os", "status prod by:os"),
+        ('noodes prod os:"Windows Server 2022"', 'nodes prod os:"Windows Server 2022"'),
+        ("status prdo", "status prod"),
+        ("status prdo by:os refresh", "status prod refresh by:os"),
+        ("nodes environment:prdo", "nodes environment:prod"),
+        ("nodes prod state:unknwon", "nodes prod state:unknown"),
+        ("nodes prod ownr:payments", "nodes prod owner:payments"),
+    ],
+)
+def test_a_typo_offers_the_whole_sentence_as_it_was_meant(
+    desk: Desk, typed: str, meant: str
+) -> None:
+    """One click asks it; it is understood."""
+    with pytest.raises(UsageError) as caught:
+        desk.answer(typed, ANA, surface=Surface.SLACK)
+    (candidate,) = caught.value.candidates
+    assert candidate.sentence == meant
+    button = next(
+        block["accessory"] for block in error_card(caught.value).blocks if "accessory" in block
+    )
+    assert button["value"] == meant
+    assert desk.answer(meant, ANA, surface=Surface.SLACK).report
+
+
+@pytest.mark.parametrize("typed", ["xyzzy prod", "status qqqqqq", "stauts " + "x" * 2000])
+def test_no_sentence_is_offered_where_none_is_near_or_it_is_too_long_to_check(
+    desk: Desk, typed: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        desk.answer(typed, ANA, surface=Surface.SLACK)
+    assert caught.value.candidates == ()
+    assert judge_message("x", error_card(caught.value).blocks) == []
 
 
 def renamed(reading: TargetReading | AwsError, name: str) -> TargetReading | AwsError:

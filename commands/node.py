@@ -211,7 +211,7 @@ def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
     elements = list(cards.refresh_and_share(context))
     if report.patches:
         words = f"CSV of {counted(len(report.patches), 'patch', 'patches')}"
-        elements.append(cards.show(words, Show.FILE, cards.asked(context), name="csv"))
+        elements.append(cards.csv(context, words, cards.asked(context)))
     others = cards.sentence("nodes", report.environment)
     elements.append(
         cards.show(f"Non-compliant in {report.environment}", Show.PRIVATE, others, name="others")

@@ -216,7 +216,7 @@ def _buttons(report: NodesReport, page: _Page, context: Context) -> tuple[Elemen
         pages.append(cards.show("Next", Show.REPLACE, following, name="next"))
     if report.nodes:
         everything = cards.asked(context, page=None)
-        pages.append(cards.show(f"CSV of {report.total:,}", Show.FILE, everything, name="csv"))
+        pages.append(cards.csv(context, f"CSV of {report.total:,}", everything))
     if report.unknown_not_listed:
         words = f"Show {report.unknown_not_listed:,} unknown"
         pages.append(cards.show(words, Show.REPLACE, _the_unknown(context), name="unknown"))

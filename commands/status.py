@@ -199,7 +199,7 @@ def _buttons(report: StatusReport, context: Context) -> tuple[Element, ...]:
         )
         elements.insert(0, listed)
     if report.by:
-        elements.append(cards.show("CSV file", Show.FILE, cards.asked(context), name="csv"))
+        elements.append(cards.csv(context, "CSV file", cards.asked(context)))
     return tuple(elements)
 
 

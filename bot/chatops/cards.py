@@ -109,6 +109,11 @@ def refresh_and_share(question: Context) -> tuple[Element, ...]:
     )
 
 
+def csv(question: Context, text: str, what: str) -> Element:
+    """A button for the answer to `what` as a file; on a shared card it says that everybody there gets it."""
+    return show(f"{text} for all" if question.shared else text, Show.FILE, what, name="csv")
+
+
 def title(text: str, question: Context) -> tuple[Block, ...]:
     """The headline, and on a card that a whole channel sees, who shared it."""
     if not question.shared:

@@ -98,6 +98,13 @@ class SlackApi:
         )
         return frozenset(answer.get("users") or ())
 
+    def channel(self, channel: str) -> Mapping[str, Any]:
+        """The channel as conversations.info tells it."""
+        found = _asked(
+            lambda: self._read.conversations_info(channel=channel), "conversations.info"
+        )["channel"]
+        return found if isinstance(found, dict) else {}
+
     def open_direct_message(self, user_id: str) -> str:
         """The id of the direct message with somebody."""
         answer = _asked(

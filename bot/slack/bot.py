@@ -17,6 +17,7 @@ from bot.core.errors import ConfigurationError
 from bot.services.doctor import Finding
 from bot.slack.answering import PATIENCE_SECONDS, Answering
 from bot.slack.api import NO_ANSWER, SLACK, SlackApi, code_of, is_slack, slack_error, web_client
+from bot.slack.audience import Audience
 from bot.slack.bolt import HttpResponse, bolt_app, dispatch
 from bot.slack.checks import check
 from bot.slack.delivery import Delivery
@@ -158,7 +159,7 @@ def create_slack_bot(
     answering = Answering(
         desk,
         directory=directory,
-        delivery=Delivery(api, ResponseUrls(api_url)),
+        delivery=Delivery(api, ResponseUrls(api_url), Audience(api, directory, clock=clock)),
         home=home,
         patience_seconds=patience_seconds,
     )

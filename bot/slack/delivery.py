@@ -8,8 +8,9 @@ from typing import Any, Final
 import structlog
 
 from bot.chatops.reply import Attachment, Card
-from bot.core.errors import SlackError
+from bot.core.errors import NotAllowed, SlackError
 from bot.slack.api import NO_ANSWER, SlackApi
+from bot.slack.audience import Audience
 from bot.slack.incoming import Origin
 from bot.slack.messages import message, sent_to_you, shared_by
 from bot.slack.response_urls import ResponseUrls
@@ -31,10 +32,11 @@ class Undeliverable(SlackError):
 
 
 class Delivery:
-    """Sends cards and files."""
+    """Sends cards and files. Where outsiders read along it shows nothing to everybody."""
 
-    def __init__(self, api: SlackApi, response_urls: ResponseUrls) -> None:
+    def __init__(self, api: SlackApi, response_urls: ResponseUrls, audience: Audience) -> None:
         self._api = api
+        self._audience = audience
         self._response_urls = response_urls
 
     def privately(self, origin: Origin, card: Card, *, replace: bool = False) -> None:
@@ -69,8 +71,10 @@ class Delivery:
     def to_channel(self, origin: Origin, card: Card) -> None:
         """To everybody in the channel, saying who shared it. Posts twice in no case.
 
-        Raises SlackError; code "no_answer" when it may be there all the same.
+        Raises NotAllowed where outsiders would see it, else SlackError; code "no_answer" when it may be there all the
+        same.
         """
+        self._audience.check(origin.channel)
         body = message(shared_by(card, origin.sender.user_id)).body()
         thread = {"thread_ts": origin.thread_ts} if origin.thread_ts else {}
         if origin.response_url:
@@ -86,23 +90,29 @@ class Delivery:
         self._api.post(origin.channel, body | thread)
 
     def as_file(self, origin: Origin, file: Attachment) -> None:
-        """Into the thread of the card that was clicked; from a private card, or where patchbot is no member, to the
-        asker as a direct message, with a word about it. Raises SlackError.
+        """Into the thread of the card that was clicked; from a private card, or where that may not or cannot be, to
+        the asker as a direct message, with a word about it. Raises SlackError.
         """
-        if origin.public:
-            try:
-                self._api.upload(
-                    origin.channel, file, thread_ts=origin.thread_ts or origin.message_ts
-                )
-            except SlackError as error:
-                if error.code not in _NOT_THERE:
-                    raise
-                _log.info("delivery.failed", way="thread", reason=error.code)
-            else:
-                return
+        if origin.public and self._is_in_thread(origin, file):
+            return
         self._api.upload(self._api.open_direct_message(origin.sender.user_id), file)
         if not origin.is_home:
             self.privately(origin, sent_to_you(file))
+
+    def _is_in_thread(self, origin: Origin, file: Attachment) -> bool:
+        """Upload it for everybody; False where outsiders read along, or where patchbot may not post."""
+        try:
+            self._audience.check(origin.channel)
+            self._api.upload(origin.channel, file, thread_ts=origin.thread_ts or origin.message_ts)
+        except NotAllowed:
+            _log.info("delivery.failed", way="thread", reason="audience")
+            return False
+        except SlackError as error:
+            if error.code not in _NOT_THERE:
+                raise
+            _log.info("delivery.failed", way="thread", reason=error.code)
+            return False
+        return True
 
 
 def _instead(body: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,10 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "chat.postMessage": Method(
             "post what somebody shares, and direct messages", ("chat:write",)
         ),
+        "conversations.info": Method(
+            "refuse to share in channels that other organisations read",
+            ("channels:read", "groups:read"),
+        ),
         "conversations.open": Method("open the direct message an answer goes to", ("im:write",)),
         "files.completeUploadExternal": Method("share a CSV file", ("files:write",)),
         "files.getUploadURLExternal": Method("upload a CSV file", ("files:write",)),

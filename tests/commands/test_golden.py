@@ -62,3 +62,20 @@ def test_refusal(desk: Desk, name: str) -> None:
     assert judge_message(card.text, card.blocks) == []
     assert_card(card, name)
     assert_text(in_terminal(error(caught.value)), name)
+
+
+@pytest.mark.parametrize(
+    "question", ["status prod by:os", "nodes prod", "node i-00000000000000001"]
+)
+def test_a_csv_button_says_who_gets_the_file(desk: Desk, question: str) -> None:
+    """From a shared card it goes into the thread, which the whole channel reads."""
+    for shared in (False, True):
+        card = desk.answer(question, ANA, surface=Surface.SLACK, shared=shared).card()
+        (button,) = (
+            element["text"]["text"]
+            for block in card.blocks
+            for element in block.get("elements", ())
+            if element.get("action_id") == "file:csv"
+        )
+        assert button.startswith("CSV")
+        assert button.endswith("for all") is shared

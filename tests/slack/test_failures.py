@@ -13,7 +13,7 @@ from bot.demo.slack.demo_workspace import MAYA, PATCHING
 from bot.slack import listeners
 from bot.slack.api import SlackApi
 from tests.slack import signed
-from tests.slack.conftest import World, until
+from tests.slack.conftest import MakeWorld, World, until
 
 
 def test_a_fault_of_ours_gets_an_error_id_that_the_log_knows_too(
@@ -113,8 +113,9 @@ def without_ids(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_nothing_is_logged_that_a_person_typed_or_a_token_or_an_address_to_answer_to(
-    world: World, records: list[dict[str, Any]]
+    make_world: MakeWorld, records: list[dict[str, Any]]
 ) -> None:
+    world = make_world(questions_each=3)
     world.slack.faults.server_error("response_url")
     for text in ("echo topsecret", "topsecret", "broken topsecret"):
         world.ask(MAYA, PATCHING, text)

@@ -17,9 +17,9 @@ from bot.demo.slack.demo_workspace import (
     JONAS,
     MAYA,
     PARTNER,
+    PATCHING,
     PLATFORM_APPROVERS,
     PRIYA,
-    SHARED,
     STRANGER,
     WORKFLOW,
 )
@@ -84,12 +84,15 @@ def test_a_click_of_another_team_is_refused(world: World) -> None:
     assert "only members" in signed.replies(world)[0]["text"]
 
 
-def test_a_partner_in_a_shared_channel_is_refused(world: World) -> None:
-    world.ask(MAYA, SHARED, "echo one")
-    world.slack.person(MAYA).click(world.answer(MAYA, SHARED, "echo: one"), "channel:it")
-    card = world.answer(STRANGER, SHARED, "echo: one-again")
+def test_a_partner_is_refused_on_a_card_of_before_the_channel_was_shared(world: World) -> None:
+    world.ask(MAYA, PATCHING, "echo one")
+    world.slack.person(MAYA).click(world.answer(MAYA, PATCHING, "echo: one"), "channel:it")
+    world.answer(JONAS, PATCHING, "echo: one-again")
+    world.slack.live.channels[PATCHING].shared_with = (PARTNER,)
+    world.slack.admin.add_member(PATCHING, STRANGER)
+    card = world.answer(STRANGER, PATCHING, "echo: one-again")
     world.slack.person(STRANGER).click(card, "private:it")
-    assert world.answer(STRANGER, SHARED, "only members")["ephemeral"]
+    assert world.answer(STRANGER, PATCHING, "only members")["ephemeral"]
 
 
 def test_a_refusal_stands_in_the_log_without_what_was_typed(

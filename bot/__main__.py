@@ -1,4 +1,4 @@
-"""The command line: `patchbot serve`, `demo`, `patch`, `doctor`.
+"""The command line: `patchbot serve`, `demo`, `patch`, `doctor`, `audit`, `backup`, `ledger`.
 
 Exit codes: 0 answered, 1 unexpected, 2 usage or configuration, 3 answered with gaps, 4 AWS or Slack could not be
 reached. What a subcommand needs is imported when it runs: nobody waits for Slack's SDK to read a number.
@@ -10,10 +10,17 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from types import ModuleType
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from bot.core.ports import Clock
+    from bot.store.opening import LedgerPlace
 
 _configuration = click.option(
     "--config",
@@ -100,6 +107,89 @@ def serve(path: Path | None) -> None:
     sys.exit(terminal.run(work, as_json=False, color=None))
 
 
+@cli.group()
+def audit() -> None:
+    """Check the audit log, and take it out."""
+
+
+@audit.command("verify")
+@click.option(
+    "--head", default="", help="A head file, or a code like 123:0123456789abcdef, kept elsewhere."
+)
+@_json
+@_configuration
+def audit_verify(path: Path | None, head: str, *, as_json: bool) -> None:
+    """Check every row, and its end against a head that was kept elsewhere."""
+    _on_ledger(
+        path,
+        lambda auditing, place, clock: auditing.verify(
+            place, clock=clock, head=head, as_json=as_json
+        ),
+        as_json=as_json,
+    )
+
+
+@audit.command("export")
+@_configuration
+def audit_export(path: Path | None) -> None:
+    """Print the whole log as JSON lines, its head last."""
+    _on_ledger(path, lambda auditing, place, clock: auditing.export(place, clock=clock))
+
+
+@audit.command("head")
+@_json
+@_configuration
+def audit_head(path: Path | None, *, as_json: bool) -> None:
+    """Print the head: keep it elsewhere, for `verify --head`."""
+    _on_ledger(
+        path,
+        lambda auditing, place, clock: auditing.show_head(place, clock=clock, as_json=as_json),
+        as_json=as_json,
+    )
+
+
+@cli.command()
+@click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
+@_json
+@_configuration
+def backup(path: Path | None, directory: Path | None, *, as_json: bool) -> None:
+    """Back the ledger up into DIRECTORY (else `backup` in data_dir), and check the copy.
+
+    It may be in use. A copy that does not verify is deleted and reported.
+    """
+    _on_ledger(
+        path,
+        lambda auditing, place, clock: auditing.back_up(
+            place, directory, clock=clock, as_json=as_json
+        ),
+        as_json=as_json,
+    )
+
+
+@cli.group()
+def ledger() -> None:
+    """Look after the ledger."""
+
+
+@ledger.command("accept-restore")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_configuration
+def ledger_accept_restore(path: Path | None, *, yes: bool) -> None:
+    """Go on with a ledger that is older than its head, as after a restore.
+
+    Open requests expire, planned sends are dropped, open runs end. It is written to the audit log.
+    """
+
+    def confirm(said: str) -> bool:
+        click.echo(said, err=True)
+        return yes or click.confirm("Make everything void that is open in it, and go on?", err=True)
+
+    _on_ledger(
+        path,
+        lambda auditing, place, clock: auditing.accept_restore(place, clock=clock, confirm=confirm),
+    )
+
+
 @cli.command()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of the page (else: a free one)."
@@ -126,6 +216,24 @@ def demo(port: int, transport: str, *, browser: bool) -> None:
         )
         sys.exit(2)
     sys.exit(run_demo(port=port, transport=transport, open_browser=browser))
+
+
+def _on_ledger(
+    path: Path | None,
+    do: Callable[[ModuleType, LedgerPlace, Clock], int],
+    *,
+    as_json: bool = False,
+) -> NoReturn:
+    from bot import terminal
+
+    def work() -> int:
+        from bot import auditing
+        from bot.config import load_settings
+
+        place = auditing.ledger_place(load_settings(path))
+        return do(auditing, place, lambda: datetime.now(UTC))
+
+    sys.exit(terminal.run(work, as_json=as_json, color=None))
 
 
 def _answer(

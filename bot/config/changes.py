@@ -1,10 +1,11 @@
-"""The tables of patchbot.toml about changes in every environment: tickets, nodes that are never touched, freezes."""
+"""The tables of patchbot.toml about changes in every environment: tickets, nodes that are never touched, freezes, the ledger."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from bot.config.members import Table
 from bot.config.values import EnvironmentName, InstanceId, Moment, Pattern, Text
@@ -46,3 +47,15 @@ class InstallsTable(Table):
         4, ge=1, le=60, description="how often patchbot has a node scanned"
     )
     freezes: tuple[FreezeTable, ...] = Field((), description="times in which nothing is installed")
+
+
+class LedgerTable(Table):
+    """Where the heads of the audit log are kept, and what the ledger is kept on."""
+
+    head_dir: Path = Field(
+        Path("heads"),
+        description="where the heads of the audit log are kept, relative to data_dir; best on another disk",
+    )
+    allow_network_file_system: StrictBool = Field(
+        False, description="keep the ledger on NFS or the like in spite of its locks"
+    )

@@ -33,6 +33,9 @@ class Secrets(BaseSettings):
     slack_app_token: SecretStr = SecretStr("")
     slack_signing_secret: SecretStr = SecretStr("")
     slack_signing_secret_old: SecretStr = SecretStr("")  # still accepted while a new one comes in
+    patchbot_ledger_key: SecretStr = SecretStr(
+        ""
+    )  # seals heads and marks; else ledger.key in data_dir
     slack_api_url: str = Field(SLACK_API, validation_alias="PATCHBOT_SLACK_API_URL")
 
     @classmethod

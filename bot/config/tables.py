@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from bot.config.changes import InstallsTable
+from bot.config.changes import InstallsTable, LedgerTable
 from bot.config.members import EVERYONE, Members, Table
 from bot.config.values import (
     AccountId,
@@ -214,6 +214,7 @@ class Settings(Table):
     access: AccessTable = AccessTable()
     slack: SlackTable = SlackTable()
     installs: InstallsTable = InstallsTable()
+    ledger: LedgerTable = LedgerTable()
     path: Path = Field(Path("patchbot.toml"), exclude=True)
 
     def fleet(self) -> dict[str, Environment]:

@@ -20,7 +20,7 @@ from bot.core.runs import Dispatch, DispatchState, Run, RunState
 from bot.store.heads import HeadKeeper, kept_heads, load_key, supersede
 from bot.store.ledger import SqliteLedger
 from bot.store.ledger_change import SqliteChange
-from bot.store.opening import LedgerPlace, boot_id
+from bot.store.opening import LedgerPlace, boot_id, open_ledger
 
 WHY = "the ledger was restored from an older copy"
 KIND = "R"
@@ -44,9 +44,9 @@ def accept_restore(place: LedgerPlace, *, clock: Clock) -> Accepted:
     Raises UsageError when there is nothing to accept, and StorageError when its chain does not verify: a damaged ledger
     is never accepted, and when another process has it.
     """
+    reason = reason_to_accept(place, clock=clock)
     key = load_key(place.data_dir, given=place.key, make=True)
-    heads, doubt = kept_heads(place.head_dir, key=key)
-    reason = _reason(place, clock, key, heads, doubt)
+    heads, _ = kept_heads(place.head_dir, key=key)
     ledger = SqliteLedger.open(
         place.path, clock=clock, key=key, boot=boot_id(), allow_network=place.allow_network
     )
@@ -59,17 +59,9 @@ def accept_restore(place: LedgerPlace, *, clock: Clock) -> Accepted:
     return accepted
 
 
-def _reason(
-    place: LedgerPlace, clock: Clock, key: bytes, heads: tuple[Head, ...], doubt: str
-) -> str:
-    ledger = SqliteLedger.open(
-        place.path,
-        clock=clock,
-        key=key,
-        anchors=heads,
-        doubt=doubt,
-        allow_network=place.allow_network,
-    )
+def reason_to_accept(place: LedgerPlace, *, clock: Clock) -> str:
+    """Why the ledger at `place` is read-only. Raises UsageError when it is not, StorageError as `open_ledger`."""
+    ledger, _ = open_ledger(place, clock=clock)
     reason = ledger.read_only_reason
     ledger.close()
     if not reason:

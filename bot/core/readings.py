@@ -41,12 +41,16 @@ class TargetReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All targets of an environment. `as_of` is when the reading was made; `source` is "aws" or "cache"."""
+    """All targets of an environment. `as_of` is when the reading was made; `source` is "aws" or "cache".
+
+    `remarks` are for whoever asked, and are kept nowhere.
+    """
 
     environment: str
     as_of: datetime
     targets: tuple[TargetReading, ...]
     source: str = "aws"
+    remarks: tuple[str, ...] = ()
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -66,7 +70,8 @@ class Reading:
     @property
     def notices(self) -> tuple[str, ...]:
         """Remarks that change no number (a tag that could not be read), each once."""
-        return tuple(dict.fromkeys(notice for target in self.targets for notice in target.notices))
+        noticed = (notice for target in self.targets for notice in target.notices)
+        return tuple(dict.fromkeys((*self.remarks, *noticed)))
 
 
 def known_since(last: TargetReading) -> datetime | None:

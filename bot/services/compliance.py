@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,8 +34,9 @@ class PatchDetails:
 class Compliance:
     """The use cases behind `status`, `nodes` and `node`.
 
-    `time_to_live` is how long a reading answers without asking AWS again. Safe to call from several threads. A store
-    that fails costs no answer: it is only a cache.
+    `time_to_live` is how long a reading answers without asking AWS again; for `refresh_after` since it ended it even
+    answers who wants a fresh one. `observe` is told of every reading of AWS with what failed in it, and must not
+    raise. Safe to call from several threads. A store that fails costs no answer: it is only a cache.
     """
 
     def __init__(
@@ -46,13 +47,18 @@ class Compliance:
         *,
         clock: Clock,
         time_to_live: timedelta,
+        refresh_after: timedelta = timedelta(0),
+        observe: Callable[[str, Sequence[AwsError]], None] | None = None,
     ) -> None:
         self._environments = dict(environments)
         self._gateway = gateway
         self._store = store
         self._clock = clock
         self._time_to_live = time_to_live
+        self._refresh_after = refresh_after
+        self._observe = observe
         self._lock = threading.Lock()
+        self._ended: dict[str, datetime] = {}
         self._remembered: dict[str, Reading] = {}
         self._under_way: dict[str, Future[Reading]] = {}
 
@@ -76,8 +82,8 @@ class Compliance:
     ) -> Reading:
         """The environment as last read, or read now when that is too long ago or `refresh` is set.
 
-        Whoever asks while a reading is under way gets that one. Raises NotFound, and Unreachable when AWS could not
-        be reached at all and nothing was ever read.
+        A `refresh` too soon after a reading gets that one, with a remark. Whoever asks while a reading is under way
+        gets it, too. Raises NotFound, and Unreachable when AWS could not be reached at all and nothing was ever read.
         """
         environment = self.environment(name)
         while True:
@@ -85,6 +91,8 @@ class Compliance:
                 known = self._remembered.get(name)
                 if known is not None and not refresh and self._is_fresh(known):
                     return known
+                if known is not None and self._was_just_read(name):
+                    return replace(known, remarks=(self._just_read(),))
                 future = self._under_way.get(name)
                 if future is None:
                     mine = self._under_way[name] = Future()
@@ -118,6 +126,8 @@ class Compliance:
             mine.set_exception(error)
             raise
         with self._lock:
+            if reading.source == "aws":
+                self._ended[name] = self._clock()
             self._remembered[name] = replace(reading, source="cache")
             del self._under_way[name]
         mine.set_result(reading)
@@ -136,7 +146,8 @@ class Compliance:
         if state is None:
             return PatchDetails()
         end = state.operation_end_time
-        if not refresh and (kept := self._kept_patches(node.key, end)) is not None:
+        kept = self._kept_patches(node.key, end)
+        if kept is not None and (not refresh or self._is_too_soon(kept[0])):
             return PatchDetails(kept[1], kept[0])
         now = self._clock()
         try:
@@ -175,6 +186,23 @@ class Compliance:
         exact = [one for one in targets if one.account.id == key.account]
         return (exact or targets)[0]
 
+    def read_at(self, name: str) -> datetime | None:
+        """When the reading that would answer now was made; None before the first one of this process."""
+        with self._lock:
+            known = self._remembered.get(name)
+        return None if known is None else known.as_of
+
+    def _was_just_read(self, name: str) -> bool:
+        ended = self._ended.get(name)
+        return ended is not None and self._is_too_soon(ended)
+
+    def _is_too_soon(self, since: datetime) -> bool:
+        return timedelta(0) <= self._clock() - since < self._refresh_after
+
+    def _just_read(self) -> str:
+        seconds = int(self._refresh_after.total_seconds())
+        return f"AWS was read just now; it is asked again {seconds} seconds after that at the earliest."
+
     def _is_fresh(self, known: Reading) -> bool:
         # A throttle or a lost connection may be over at any moment; a refusal lasts until somebody acts.
         passing = any(gap.passing for gap in known.gaps)
@@ -205,6 +233,8 @@ class Compliance:
 
         with ThreadPoolExecutor(min(TARGETS_AT_ONCE, len(environment.targets))) as pool:
             targets = tuple(pool.map(one, environment.targets))
+        if self._observe is not None:
+            self._observe(environment.name, errors)
         unreachable = [error for error in errors if isinstance(error, Unreachable)]
         if len(unreachable) == len(targets) and all(target.read_at is None for target in targets):
             raise unreachable[0]

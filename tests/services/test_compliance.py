@@ -103,6 +103,7 @@ class Memory:
         self.kept: dict[tuple[NodeKey, datetime | None], tuple[datetime, tuple[Patch, ...]]] = {}
         self.broken = False
         self.on_load: Callable[[], None] = lambda: None
+        self.on_save: Callable[[], None] = lambda: None
 
     def _check(self) -> None:
         if self.broken:
@@ -116,6 +117,7 @@ class Memory:
 
     def save(self, environment: Environment, reading: Reading) -> None:
         self._check()
+        self.on_save()
         self.readings[environment.name] = reading
 
     def load_patches(
@@ -202,6 +204,91 @@ def test_refresh_reads_again_also_in_a_new_process(
     assert compliance.read("prod", refresh=True).source == "aws"
     assert restarted(gateway, store, clock).read("prod", refresh=True).source == "aws"
     assert len(gateway.asked) == 6
+
+
+def impatient(gateway: Gateway, store: Memory, clock: Clock) -> Compliance:
+    """As in the running bot: AWS is not read again within half a minute."""
+    return Compliance(
+        {"prod": PROD, "dev": DEV},
+        gateway,
+        store,
+        clock=clock,
+        time_to_live=TTL,
+        refresh_after=timedelta(seconds=30),
+    )
+
+
+def test_a_refresh_right_after_a_reading_gets_that_one_and_a_word_about_it(
+    gateway: Gateway, store: Memory, clock: Clock
+) -> None:
+    """Otherwise one person who keeps on clicking keeps AWS read for ever."""
+    compliance = impatient(gateway, store, clock)
+    assert compliance.read("prod", refresh=True).notices == ()
+    clock.advance(timedelta(seconds=29))
+    spared = compliance.read("prod", refresh=True)
+    assert (spared.source, spared.as_of) == ("cache", START)
+    assert "asked again 30 seconds after" in spared.notices[0]
+    assert len(gateway.asked) == 2
+    assert compliance.read("prod").notices == ()
+    assert compliance.read("dev", refresh=True).source == "aws"
+    clock.advance(timedelta(seconds=1))
+    again = compliance.read("prod", refresh=True)
+    assert (again.source, again.notices) == ("aws", ())
+
+
+def test_the_wait_begins_when_a_reading_ends(gateway: Gateway, store: Memory, clock: Clock) -> None:
+    """A long one would be over-age by its start at once."""
+    compliance = impatient(gateway, store, clock)
+    store.on_save = lambda: clock.advance(timedelta(minutes=1))
+    compliance.read("prod")
+    assert compliance.read("prod", refresh=True).as_of == START
+    assert len(gateway.asked) == 2
+
+
+def test_a_reading_loaded_from_the_store_does_not_hold_up_a_refresh(
+    gateway: Gateway, store: Memory, clock: Clock
+) -> None:
+    impatient(gateway, store, clock).read("prod")
+    second = impatient(gateway, store, clock)
+    assert second.read("prod").source == "cache"
+    assert second.read("prod", refresh=True).source == "aws"
+
+
+def test_patches_that_were_just_listed_are_not_listed_again(
+    gateway: Gateway, store: Memory, clock: Clock
+) -> None:
+    compliance = impatient(gateway, store, clock)
+    (node, *_) = [one for one in compliance.judged("prod")[1] if one.seen.state is not None]
+    compliance.patches("prod", node)
+    before = len(gateway.asked)
+    clock.advance(timedelta(seconds=29))
+    compliance.patches("prod", node, refresh=True)
+    assert len(gateway.asked) == before
+    clock.advance(timedelta(seconds=1))
+    compliance.patches("prod", node, refresh=True)
+    assert len(gateway.asked) == before + 1
+
+
+def test_whoever_observes_is_told_of_every_reading_and_what_failed_in_it(
+    gateway: Gateway, store: Memory, clock: Clock
+) -> None:
+    told: list[tuple[str, list[str]]] = []
+    compliance = Compliance(
+        {"prod": PROD},
+        gateway,
+        store,
+        clock=clock,
+        time_to_live=TTL,
+        observe=lambda name, errors: told.append((name, [type(each).__name__ for each in errors])),
+    )
+    assert compliance.read_at("prod") is None
+    compliance.read("prod")
+    compliance.read("prod")
+    gateway.errors = {"us-east-1": DENIED}
+    clock.advance(timedelta(hours=1))
+    compliance.read("prod")
+    assert told == [("prod", []), ("prod", ["AccessDenied"])]
+    assert compliance.read_at("prod") == START + timedelta(hours=1)
 
 
 def test_a_reading_from_the_future_is_not_trusted(

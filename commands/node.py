@@ -8,17 +8,16 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from rich.console import RenderableType
 
-from bot.chatops import cards
+from bot.chatops import cards, patch_table
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName
-from bot.chatops.blocks import Block, Cell, Column, Element, fields, room, section, table
+from bot.chatops.blocks import Block, Element, fields, room, section
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command, Show
 from bot.chatops.context import Context
 from bot.chatops.lookup import Found, look_up, places
-from bot.chatops.markup import Text, code, in_utc, markup
+from bot.chatops.markup import Text, code, in_utc, markup, utc
 from bot.chatops.reply import Attachment, Card
-from bot.chatops.sizes import TABLE_ROWS
 from bot.chatops.spreadsheet import file_stamp, patches_csv
 from bot.core.explain import next_steps, why
 from bot.core.figures import gap_row, node_row
@@ -27,10 +26,6 @@ from bot.core.reports import BaselineRow, NodeReport, PatchRow
 from bot.core.summaries import STATUS_WORDS, about_baseline, group_in_words, in_short
 from bot.core.wording import ago, counted, listed
 from bot.services.compliance import PatchDetails
-
-CVES_SHOWN = 2
-MORE = 200  # characters of JSON for the line that says how much more there is
-VENDOR = "Severity is the vendor's (on Debian and Ubuntu the package priority), not the baseline's level."
 
 
 class NodeArguments(Arguments):
@@ -149,7 +144,6 @@ def exit_code(report: NodeReport) -> int:
 def _facts(report: NodeReport, context: Context) -> tuple[tuple[str, str], ...]:
     """What is known of the node, as names and values; those without a value are empty."""
     node, baseline = report.node, report.baseline
-    named = f"{baseline.name} " if baseline and baseline.name else ""
     option = (
         f", {report.reboot_option}" if report.reboot_option and node.operation == "Install" else ""
     )
@@ -160,7 +154,8 @@ def _facts(report: NodeReport, context: Context) -> tuple[tuple[str, str], ...]:
         ("System", node.platform),
         ("Owner", node.owner or "none"),
         ("Patch group", group_in_words(node)),
-        ("Baseline", f"{named}{node.baseline_id}".strip()),
+        ("Baseline", baseline.name if baseline else ""),
+        ("Baseline id", node.baseline_id),
         ("Where", f"{node.account}/{node.region}".strip("/")),
         ("Address", report.ip_address),
         ("SSM Agent", report.agent_version),
@@ -174,7 +169,7 @@ def slack(report: NodeReport, context: Context) -> Card:
     node, name = report.node, report.node.name.strip() or report.node.instance_id
     status = STATUS_WORDS[node.status]
     facts = [
-        markup("*{name}*  {value}", name=label, value=cards.brief(value, 120))
+        markup("*{name}*  {value}", name=label, value=_fact(value, report))
         for label, value in _facts(report, context)
         if value
     ]
@@ -191,7 +186,7 @@ def slack(report: NodeReport, context: Context) -> Card:
         *fields(facts),
         section(markup("*What to do next*\n{steps}", steps=cards.numbered(report.next_steps))),
     )
-    notes: list[Text] = [VENDOR] if report.patches else []
+    notes: list[Text] = [patch_table.VENDOR] if report.patches else []
     about = about_baseline(report.baseline) if report.baseline else ""
     if about:
         notes.insert(0, f"Baseline: {about}")
@@ -203,8 +198,15 @@ def slack(report: NodeReport, context: Context) -> Card:
     text = f"{name} ({node.instance_id}, {report.environment}): {status.lower()}. {' '.join(report.why)}"
     return Card(
         f"{cards.brief(text, 1500)} Read {in_utc(report.as_of)}.",
-        (*above, *_patches(report, room((*above, *below))), *below),
+        (*above, *patch_table.blocks(report.patches, budget=room((*above, *below))), *below),
     )
+
+
+def _fact(value: str, report: NodeReport) -> Text:
+    """What people copy is code, because elsewhere look-alikes take the place of what Slack would act on."""
+    node, shown = report.node, cards.brief(value, 120)
+    copied = {node.owner, node.patch_group, node.baseline_id, report.ip_address}
+    return code(shown) if value in copied else shown
 
 
 def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
@@ -219,44 +221,6 @@ def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
     return tuple(elements)
 
 
-PATCH_COLUMNS = ("Severity", "Patch", "State", "Class", "CVEs")
-
-
-def _patches(report: NodeReport, space: int) -> tuple[Block, ...]:
-    if not report.patches:
-        return ()
-    names, cells = _patch_table(report)
-    columns = [Column(name, wrap=name in {"Patch", "CVEs"}) for name in names]
-    rows = cells[:TABLE_ROWS]
-    shown, left = table(columns, rows, budget=space - MORE)
-    left += len(report.patches) - len(rows)
-    if not left:
-        return (shown,)
-    more = counted(left, "more patch", "more patches")
-    return (shown, small_print(f"… and {more}. The CSV file has them all."))
-
-
-def _patch_table(report: NodeReport) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
-    """Titles and rows; the last column only where AWS knows a CVE id (never on Windows, Debian and Ubuntu)."""
-    width = len(PATCH_COLUMNS) - (not any(patch.cve_ids for patch in report.patches))
-    return PATCH_COLUMNS[:width], [_patch_cells(patch)[:width] for patch in report.patches]
-
-
-def _patch_cells(patch: PatchRow) -> tuple[Cell, ...]:
-    # On Linux the id is the package and stands in the title; on Windows most titles end in the KB number.
-    known = patch.kb_id.casefold() in patch.title.casefold()
-    title = patch.title if known else f"{patch.title} ({patch.kb_id})"
-    cves = ", ".join(patch.cve_ids[:CVES_SHOWN])
-    more = len(patch.cve_ids) - CVES_SHOWN
-    return (
-        cards.brief(patch.severity or "none given", 20),
-        cards.brief(title, 110),
-        cards.brief(patch.state, 24),
-        cards.brief(patch.classification or "none given", 24),
-        cards.brief(f"{cves} and {more} more" if more > 0 else cves, 60),
-    )
-
-
 def file(report: NodeReport, _context: Context) -> Attachment:
     """The patches of the node that make it non-compliant or wait for approval, as CSV."""
     what = f"{counted(len(report.patches), 'patch', 'patches')} of {report.node.instance_id}"
@@ -264,7 +228,7 @@ def file(report: NodeReport, _context: Context) -> Attachment:
         f"{report.node.instance_id}-patches-{file_stamp(report.as_of)}.csv",
         what,
         patches_csv(report),
-        markup("{what}, read {when}.", what=what, when=in_utc(report.as_of)).source,
+        markup("{what}, read {when}.", what=what, when=utc(report.as_of)).source,
     )
 
 
@@ -279,21 +243,10 @@ def terminal(report: NodeReport, context: Context) -> RenderableType:
         console.bullets(report.why),
         console.section("Facts", console.facts(_facts(report, context))),
         console.section("What to do next", console.bullets(report.next_steps, "")),
-        _patches_in_terminal(report) if report.patches else console.NOTHING,
+        patch_table.terminal(report.patches),
         console.prose(f"Baseline: {about}", "dim") if about else console.NOTHING,
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context),
-    )
-
-
-def _patches_in_terminal(report: NodeReport) -> RenderableType:
-    names, rows = _patch_table(report)
-    shown = console.columns(*names)
-    for row in rows:
-        shown.add_row(*(console.cell(value) for value in row))
-    return console.stack(
-        console.section(counted(len(report.patches), "patch", "patches"), shown),
-        console.text(VENDOR, "dim"),
     )
 
 

@@ -34,7 +34,8 @@ def dispatch(ctx: Context, run: Run, one: Dispatch) -> None:
     if _is_there_already(ctx, target, one, request, plan):
         _remember(ctx, one, request)
         return
-    roll = call(ctx, environment, target, one.batch.instance_ids)
+    wave = f"{one.purpose} {run.id}/{run.wave}"
+    roll = call(ctx, environment, target, one.batch.instance_ids, during=wave)
     voters = ctx.voters_now(request) if one.purpose == RUN else frozenset()
     began = ctx.monotonic()
     intent = _intend(ctx, one, plan, roll=roll, voters=voters)
@@ -151,14 +152,18 @@ def _note_dropped(change: Change, one: Dispatch, roll: Roll) -> None:
 
 
 def _rehearse(change: Change, one: Dispatch, plan: Plan, roll: Roll) -> None:
-    would_be = replace(one, sent_ids=roll.present)
-    dropped = replace(one, state=DispatchState.DROPPED, reason="rehearsal: it was not sent")
-    entry = about_dispatch(dropped, "rehearsed", _body(would_be, plan))
+    dropped = replace(
+        one,
+        state=DispatchState.DROPPED,
+        sent_ids=roll.present,
+        reason="a rehearsal: it would have been sent",
+    )
+    entry = about_dispatch(dropped, "rehearsed", _body(dropped, plan))
     change.move_dispatch(dropped, was=DispatchState.PLANNED, entries=[entry])
     change.save_results(
         one.run,
         one.purpose,
-        results_of(one, roll.present, NodeOutcome.SKIPPED, "rehearsal: it was not sent"),
+        results_of(one, roll.present, NodeOutcome.SKIPPED, "a rehearsal: it was not sent"),
     )
 
 

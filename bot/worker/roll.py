@@ -26,11 +26,19 @@ class Roll:
 
 
 def call(
-    ctx: Context, environment: Environment, target: Target, instance_ids: Sequence[str]
+    ctx: Context,
+    environment: Environment,
+    target: Target,
+    instance_ids: Sequence[str],
+    *,
+    during: str,
 ) -> Roll:
-    """Ask AWS about these nodes of the target. Raises AwsError: then nothing may be sent."""
+    """Ask AWS about these nodes of the target. Raises AwsError: then nothing may be sent.
+
+    Who belongs to the environment is read once for all batches of a wave, which `during` names.
+    """
     found = {node.instance_id: node for node in ctx.commands.nodes_now(target, instance_ids)}
-    members = _members(ctx, environment, target)
+    members = _members(ctx, environment, target, during)
     dropped = {}
     for instance_id in instance_ids:
         reason = _missing(found.get(instance_id), environment, members)
@@ -58,11 +66,13 @@ def _missing(
     return ""
 
 
-def _members(ctx: Context, environment: Environment, target: Target) -> frozenset[str] | None:
+def _members(
+    ctx: Context, environment: Environment, target: Target, during: str
+) -> frozenset[str] | None:
     """The ids that belong to the environment now; None where every managed node does."""
     if not environment.selector.tags and not environment.selector.patch_groups:
         return None
-    key = ("members", environment.name, target)
+    key = ("members", environment.name, target, during)
     kept = ctx.memory.kept(key, for_at_most=ctx.timing.members_for)
     if isinstance(kept, frozenset):
         return kept

@@ -11,7 +11,7 @@ from enum import StrEnum
 from bot.core.plans import Plan
 from bot.core.requests import still_approved
 from bot.core.running import start_by
-from bot.core.runs import RUN, Dispatch, DispatchState, NodeOutcome, Run, RunState
+from bot.core.runs import RUN, Dispatch, DispatchState, Run, RunState
 from bot.worker.context import Context
 from bot.worker.roll import Roll, too_many
 from bot.worker.sends import purpose_of
@@ -66,7 +66,7 @@ def standing(
     nothing_sent = all(each.sending_at is None for each in ctx.ledger.dispatches(run.id))
     if nothing_sent and now >= start_by(request, plan):
         return Standing(Word.VOID, "its approval expired before anything was sent")
-    gone = _skipped(ctx, run, roll)
+    gone = len(roll.dropped) + _left_out(ctx, run)
     if too_many(plan, gone):
         why = f"{gone} of {len(plan.nodes)} nodes are gone: the approval was for another fleet"
         return Standing(Word.VOID, why)
@@ -74,9 +74,13 @@ def standing(
     return Standing(Word.HOLD, frozen) if frozen else _GO
 
 
-def _skipped(ctx: Context, run: Run, roll: Roll) -> int:
-    before = ctx.ledger.results(run.id, RUN)
-    return len(roll.dropped) + sum(one.outcome is NodeOutcome.SKIPPED for one in before)
+def _left_out(ctx: Context, run: Run) -> int:
+    """How many nodes were gone at the sends before this one."""
+    return sum(
+        len(one.batch.instance_ids) - len(one.sent_ids)
+        for one in ctx.ledger.dispatches(run.id)
+        if one.purpose == RUN and (one.sent_ids or one.state is DispatchState.DROPPED)
+    )
 
 
 def hindrance(ctx: Context, one: Dispatch) -> str:

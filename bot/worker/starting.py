@@ -99,7 +99,9 @@ def _objection(ctx: Context, request: Request, plan: Plan) -> str:
         places.setdefault((node.key.account, node.key.region), []).append(node.key.instance_id)
     for (account, region), instance_ids in places.items():
         target = ctx.target(environment.name, account, region)
-        gone += len(call(ctx, environment, target, instance_ids).dropped)
+        gone += len(
+            call(ctx, environment, target, instance_ids, during=f"start {request.id}").dropped
+        )
     if too_many(plan, gone):
         return f"{gone} of {len(plan.nodes)} nodes are gone: the approval was for another fleet"
     return ""

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,7 +23,9 @@ from bot.services.doctor import Check, Doctor, Finding, Outcome
 if TYPE_CHECKING:
     from bot.config.secrets import Secrets
     from bot.doctoring import RightsGateway
+    from bot.engine import Engine
     from bot.slack.bot import SlackBot
+    from bot.worker.timing import Timing
 
     class Gateway(ComplianceGateway, RightsGateway, Protocol):
         """What patchbot asks of AWS."""
@@ -55,11 +58,18 @@ class App:
     """patchbot, put together: `desk` answers, `services` are what it answers with. `create_app` makes one."""
 
     def __init__(
-        self, settings: Settings, gateway: Gateway, store: ReadingStore, *, clock: Clock
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        store: ReadingStore,
+        *,
+        clock: Clock,
+        timing: Timing | None = None,
     ) -> None:
         self.settings = settings
         self._gateway = gateway
         self._clock = clock
+        self._timing = timing
         self._bot: SlackBot | None = None
         compliance = Compliance(
             settings.fleet(),
@@ -92,7 +102,8 @@ class App:
                 hint="Set it, or NAME_FILE to the path of a file with it; `patchbot doctor` checks them.",
             )
         with ExitStack() as stack:
-            bot = self._bot = self._slack_bot(secrets)
+            engine = stack.enter_context(self._engine(secrets))
+            bot = self._bot = self._slack_bot(secrets, engine)
             # In this order at the end: finish what can be finished, then give up the readings that hang.
             stack.callback(self._gateway.close)
             stack.callback(bot.stop, STOP_SECONDS)
@@ -111,7 +122,33 @@ class App:
                 address = server.address
             if transport == "socket":
                 bot.start_socket_mode()
+            if engine is not None and engine.worker is not None:
+                bot.begin_changes()
+                engine.worker.start()
+                stack.callback(engine.worker.stop)
             yield address
+
+    @contextmanager
+    def _engine(self, secrets: Secrets) -> Iterator[Engine | None]:
+        """What changes servers, where AWS is the real gateway; tests of the reading side bring another one."""
+        from bot.aws.gateway import AwsGateway
+
+        if not isinstance(self._gateway, AwsGateway):
+            yield None
+            return
+        from bot.engine import running
+
+        with running(
+            self.settings,
+            self._gateway,
+            self.services.compliance,
+            clock=self._clock,
+            given_key=secrets.patchbot_ledger_key.get_secret_value(),
+            timing=self._timing,
+        ) as engine:
+            self.services = replace(self.services, installs=engine.installs, ledger=engine.ledger)
+            self.desk = Desk(self.services, clock=self._clock)
+            yield engine
 
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""
@@ -163,7 +200,7 @@ class App:
             finally:
                 bot.stop(0)
 
-    def _slack_bot(self, secrets: Secrets) -> SlackBot:
+    def _slack_bot(self, secrets: Secrets, engine: Engine | None = None) -> SlackBot:
         from bot import logs
         from bot.slack.bot import create_slack_bot
 
@@ -179,6 +216,7 @@ class App:
             api_url=secrets.slack_api_url,
             policy_usergroups=frozenset().union(*(members.usergroups for members in holders)),
             home_team=self.settings.slack.home_team,
+            changing=engine.parts if engine is not None else None,
         )
 
     def _checks(self) -> tuple[tuple[str, Check], ...]:
@@ -193,6 +231,7 @@ def create_app(
     gateway: Gateway | None = None,
     store: ReadingStore | None = None,
     clock: Clock = utc_now,
+    timing: Timing | None = None,
 ) -> App:
     """Put the parts together. Nothing is connected, read or written yet.
 
@@ -210,7 +249,7 @@ def create_app(
 
         seen_by = "|".join(os.environ.get(name, "") for name in SEEN_BY)
         store = ReadingCache(settings.data_dir / "cache.db", seen_by=seen_by)
-    return App(settings, gateway, store, clock=clock)
+    return App(settings, gateway, store, clock=clock, timing=timing)
 
 
 def _refuse_words_of_commands(settings: Settings, commands: Registry) -> None:

@@ -148,6 +148,38 @@ class SlackApi:
             lambda: self._read.apps_connections_open(app_token=app_token), "apps.connections.open"
         )
 
+    def say(self, channel: str, message: Mapping[str, Any]) -> tuple[str, str]:
+        """Post a message that will be drawn anew later: the channel's own id, and the message's ts."""
+        answer = _asked(
+            lambda: self._post.chat_postMessage(channel=channel, **message), "chat.postMessage"
+        )
+        return str(answer["channel"]), str(answer["ts"])
+
+    def redraw(self, channel: str, ts: str, message: Mapping[str, Any]) -> None:
+        """Draw a message of ours anew; doing it twice changes nothing."""
+        _asked(lambda: self._read.chat_update(channel=channel, ts=ts, **message), "chat.update")
+
+    def said_since(self, channel: str, oldest: float) -> Sequence[Mapping[str, Any]]:
+        """The messages since then, newest first, with their metadata."""
+        answer = _asked(
+            lambda: self._read.conversations_history(
+                channel=channel, oldest=f"{oldest:.6f}", limit=100, include_all_metadata=True
+            ),
+            "conversations.history",
+        )
+        return list(answer.get("messages") or ())
+
+    def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Open a modal; the trigger is good once and for three seconds. Returns the view's id."""
+        answer = _asked(
+            lambda: self._post.views_open(trigger_id=trigger_id, view=dict(view)), "views.open"
+        )
+        return str((answer.get("view") or {})["id"])
+
+    def fill_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Put something else into a modal that is open."""
+        _asked(lambda: self._read.views_update(view_id=view_id, view=dict(view)), "views.update")
+
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):
     """Makes an error of every redirect: neither a token nor an answer goes anywhere Slack's own address points to."""

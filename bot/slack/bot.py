@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -19,17 +19,24 @@ from bot.slack.answering import PATIENCE_SECONDS, Answering
 from bot.slack.api import NO_ANSWER, SLACK, SlackApi, code_of, is_slack, slack_error, web_client
 from bot.slack.audience import Audience
 from bot.slack.bolt import HttpResponse, bolt_app, dispatch
+from bot.slack.changes import Changes, Parts
 from bot.slack.checks import check
 from bot.slack.delivery import Delivery
 from bot.slack.home import HomeTab
 from bot.slack.identity import Directory
 from bot.slack.listeners import Listeners
+from bot.slack.noticeboard import Noticeboard
 from bot.slack.pacing import Seconds
+from bot.slack.people import LivePeople
 from bot.slack.pool import Pool
 from bot.slack.response_urls import ResponseUrls
 
 _log: Final = structlog.get_logger("bot.slack.bot")
 _NOTICES: Final = 100
+_FORMS: Final = 40
+_INTAKE: Final = 10_000
+
+Changing = Callable[[LivePeople, Callable[[], str]], Parts]
 
 
 class SlackBot:
@@ -42,6 +49,8 @@ class SlackBot:
         api: SlackApi,
         directory: Directory,
         pools: tuple[Pool, ...],
+        changes: Changes | None,
+        noticeboard: Noticeboard | None,
         app_token: str,
         home_team: str,
         api_url: str,
@@ -50,6 +59,8 @@ class SlackBot:
         self._api = api
         self._directory = directory
         self._pools = pools
+        self._changes = changes
+        self._noticeboard = noticeboard
         self._app_token = app_token
         self._home_team = home_team
         self._api_url = api_url
@@ -80,6 +91,13 @@ class SlackBot:
         self._socket = handler
         _log.info("socket_mode.connected")
 
+    def begin_changes(self) -> None:
+        """Take up what was clicked before the last stop, and post what is due. Without a ledger there is nothing."""
+        if self._noticeboard is not None:
+            self._noticeboard.start()
+        if self._changes is not None:
+            self._changes.take_up()
+
     def handle_http(self, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         """Answer one HTTP request of Slack. Its signature is to be checked before; Bolt checks it once more."""
         return dispatch(self._app, body, headers)
@@ -108,6 +126,8 @@ class SlackBot:
         """
         deadline = time.monotonic() + timeout
         finished = True
+        if self._noticeboard is not None:
+            self._noticeboard.stop()
         for pool in self._pools:
             finished &= pool.stop(max(0.0, deadline - time.monotonic()))
         if self._socket is not None:
@@ -144,13 +164,15 @@ def create_slack_bot(
     questions_each: int = 2,
     patience_seconds: float = PATIENCE_SECONDS,
     clock: Seconds = time.monotonic,
+    changing: Changing | None = None,
 ) -> SlackBot:
     """Put the Slack side together. Nothing is asked of Slack before the first request.
 
     `signing_secret` may be empty in Socket Mode: then every HTTP request is refused. During a rotation
     `old_signing_secret` is good, too. `policy_usergroups` are the ids of the user groups that the access policy
     names; without `home_team` the workspace of the token is home. One person has at most `questions_each` questions in
-    work, so that nobody takes all `workers`. `clock` never goes back.
+    work, so that nobody takes all `workers`. `clock` never goes back. With `changing`, which is given the live look-up
+    of people and the home team, clicks can change something.
     """
     api_url = api_url if api_url.endswith("/") else f"{api_url}/"
     api = SlackApi(bot_token, base_url=api_url)
@@ -166,12 +188,34 @@ def create_slack_bot(
     pool = Pool(workers, queue_limit, share=questions_each, name="slack-answers")
     notices = Pool(1, _NOTICES, name="slack-notices")
     app = bolt_app([signing_secret, old_signing_secret], api_url=api_url)
-    Listeners(answering, pool=pool, notices=notices, clock=clock).register(app)
+    forms, intake = Pool(4, _FORMS, name="slack-forms"), Pool(1, _INTAKE, name="slack-intake")
+    changes = noticeboard = None
+    if changing is not None:
+        people = LivePeople(
+            api,
+            usergroups=policy_usergroups,
+            clock=clock,
+            home_team=lambda: directory.home().team_id,
+        )
+        parts = changing(people, lambda: directory.home().team_id)
+        noticeboard = Noticeboard(parts.ledger, api, parts.draw, clock=parts.clock)
+        changes = Changes(
+            parts,
+            desk,
+            api=api,
+            directory=directory,
+            forms=forms,
+            intake=intake,
+            redraw=noticeboard.wake,
+        )
+    Listeners(answering, pool=pool, notices=notices, clock=clock, changes=changes).register(app)
     return SlackBot(
         app,
         api=api,
         directory=directory,
-        pools=(pool, notices),
+        pools=(pool, notices, forms, intake),
+        changes=changes,
+        noticeboard=noticeboard,
         app_token=app_token,
         home_team=home_team,
         api_url=api_url,

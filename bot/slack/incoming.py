@@ -39,6 +39,21 @@ class Origin:
         """Whether it was asked on the Home tab."""
         return not self.channel
 
+    @staticmethod
+    def for_person(user_id: str, teams: tuple[str, ...], channel: str) -> Origin:
+        """An origin that says no more than who is to be told, and where."""
+        return Origin(Sender(user_id, teams), channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A click on a button that changes something."""
+
+    action_id: str
+    value: str
+    trigger_id: str
+    origin: Origin
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -93,23 +108,52 @@ def clicked(body: Json) -> Question | None:
     sentence = _sentence(action)
     if not sentence:
         return None
-    container = _part(body, "container")
+    action_id = _text(action, "action_id")
+    return Question(sentence, _place(body), _show(action_id), action_id)
+
+
+def clicked_act(body: Json) -> Pressed:
+    """The click on a button that changes something; its ids are looked up, never believed."""
+    action: Json = body["actions"][0]
+    return Pressed(
+        _text(action, "action_id"), _text(action, "value"), _text(body, "trigger_id"), _place(body)
+    )
+
+
+def is_act(body: Json, prefix: str) -> bool:
+    """Whether the click is on a button whose action id starts like that."""
+    return _text(body["actions"][0], "action_id").startswith(prefix)
+
+
+def submitted(body: Json) -> tuple[Json, Origin]:
+    """The view that was sent off, and by whom (Slack, “view_submission payload”)."""
+    return _part(body, "view"), Origin(_sender(body))
+
+
+def trigger_of(body: Json) -> str:
+    """What a modal can be opened with, once and for three seconds."""
+    return _text(body, "trigger_id")
+
+
+def _sender(body: Json) -> Sender:
     user = _part(body, "user")
-    sender = Sender(
+    return Sender(
         _text(user, "id"),
         _named(_part(body, "team").get("id"), user.get("team_id")),
         _text(_part(body, "enterprise"), "id"),
     )
-    origin = Origin(
-        sender,
+
+
+def _place(body: Json) -> Origin:
+    container = _part(body, "container")
+    return Origin(
+        _sender(body),
         _text(container, "channel_id") or _text(_part(body, "channel"), "id"),
         _text(body, "response_url"),
         message_ts=_text(container, "message_ts"),
         thread_ts=_text(container, "thread_ts"),
         public=container.get("type") == "message" and container.get("is_ephemeral") is not True,
     )
-    action_id = _text(action, "action_id")
-    return Question(sentence, origin, _show(action_id), action_id)
 
 
 def home_opened(body: Json) -> Origin:

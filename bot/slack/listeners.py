@@ -14,11 +14,23 @@ import structlog
 from slack_bolt import Ack, App, BoltResponse
 from slack_bolt.error import BoltUnhandledRequestError
 
+from bot.chatops import acts
 from bot.chatops.cards import error_card
 from bot.chatops.reply import Card
 from bot.core.errors import SlackError
 from bot.slack.answering import Answering, new_incident
-from bot.slack.incoming import Json, Origin, Question, clicked, home_opened, id_of, typed
+from bot.slack.changes import Changes
+from bot.slack.incoming import (
+    Json,
+    Origin,
+    Question,
+    clicked,
+    home_opened,
+    id_of,
+    is_act,
+    trigger_of,
+    typed,
+)
 from bot.slack.messages import ack_body, busy, still_working, stopping, too_fast
 from bot.slack.pacing import Allowance, Seconds, Seen
 from bot.slack.pool import Pool
@@ -36,8 +48,17 @@ CLICKS_PER_MINUTE: Final = 30
 class Listeners:
     """Decides what becomes of each request, before the ack."""
 
-    def __init__(self, answering: Answering, *, pool: Pool, notices: Pool, clock: Seconds) -> None:
+    def __init__(
+        self,
+        answering: Answering,
+        *,
+        pool: Pool,
+        notices: Pool,
+        clock: Seconds,
+        changes: Changes | None = None,
+    ) -> None:
         self._answering = answering
+        self._changes = changes
         self._pool = pool
         self._notices = notices
         self._requests = Seen(_REPLAY_SECONDS, clock=clock)
@@ -50,6 +71,8 @@ class Listeners:
         """Listen to commands, clicks and events of `app`. Everything else Bolt answers with 404."""
         app.command(_ANY)(_safe(self.command))
         app.action({"type": "block_actions", "action_id": _ANY})(_safe(self.click))
+        if self._changes is not None:
+            app.view(_ANY)(_safe(self._changes.submit))
         app.event("app_home_opened")(_safe(self.home))
         app.event(_ANY)(_safe(self.other_event))
         app.error(_last_net)
@@ -64,6 +87,8 @@ class Listeners:
         if wait:
             _log.info("command.refused", user=question.origin.sender.user_id, reason="too fast")
             ack(**ack_body(too_fast(wait)))
+        elif self._changes is not None and (form := self._changes.form_of(question)) is not None:
+            self._changes.ask(ack, question, trigger_of(body), form)
         elif self._take_on(question):
             ack()
         else:
@@ -73,6 +98,9 @@ class Listeners:
 
     def click(self, ack: Ack, body: Json) -> None:
         """A button or menu: Slack shows nothing of its ack, so a refusal is told in a message."""
+        if self._changes is not None and is_act(body, acts.PREFIX):
+            self._changes.click(ack, body)
+            return
         question = clicked(body)
         if question is None or not self._is_new_click(body, question):
             ack()

@@ -30,6 +30,11 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "chat.postMessage": Method(
             "post what somebody shares, and direct messages", ("chat:write",)
         ),
+        "chat.update": Method("draw the cards of requests and runs anew", ("chat:write",)),
+        "conversations.history": Method(
+            "find a card again whose answer was lost, by its metadata",
+            ("channels:history", "groups:history", "im:history"),
+        ),
         "conversations.info": Method(
             "refuse to share in channels that other organisations read",
             ("channels:read", "groups:read"),
@@ -41,7 +46,9 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
             "who belongs to the user groups that patchbot.toml names", ("usergroups:read",)
         ),
         "users.info": Method("refuse guests, bots and strangers; time zone", ("users:read",)),
+        "views.open": Method("open the form of a request or a decision"),
         "views.publish": Method("draw the Home tab"),
+        "views.update": Method("fill that form"),
     }
 )
 

@@ -1,0 +1,127 @@
+"""What changes servers, put together: the ledger, the worker that moves it on, and what clicks are taken up with.
+
+Only `patchbot serve` and the demo start it; the terminal looks at the ledger and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.aws.commands import AwsCommands
+from bot.chatops.notices import draw
+from bot.config import Settings
+from bot.core.ports import Clock
+from bot.services.asking import Asking
+from bot.services.compliance import Compliance
+from bot.services.decisions import Decisions
+from bot.services.installs import Installs
+from bot.services.intake import Intake
+from bot.services.people import PersonLookup
+from bot.services.surveying import Surveyor
+from bot.slack.changes import Parts
+from bot.store.heads import HeadKeeper, kept_heads, load_key
+from bot.store.ledger import SqliteLedger
+from bot.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from bot.aws.gateway import AwsGateway
+    from bot.worker.timing import Timing
+
+LEDGER = "ledger.db"
+HEADS = "heads"
+
+
+@dataclass(slots=True)
+class Engine:
+    """The ledger and all that works on it. `installs` are the use cases of the commands."""
+
+    settings: Settings
+    ledger: SqliteLedger
+    installs: Installs
+    surveyor: Surveyor
+    gateway: AwsGateway
+    commands: AwsCommands
+    keeper: HeadKeeper
+    clock: Clock
+    timing: Timing | None = None
+    worker: Worker | None = None
+
+    def parts(self, people: PersonLookup, home_team: Callable[[], str]) -> Parts:
+        """What the Slack side works with; the worker asks `people` too, at the moment of sending."""
+        rules = self.settings.change_rules()
+        handlers = {
+            **Asking(self.ledger, self.surveyor, clock=self.clock).handlers(),
+            **Decisions(self.ledger, rules, clock=self.clock).handlers(),
+        }
+        worker = self.worker = Worker(
+            self.ledger,
+            self.commands,
+            self.gateway,
+            self.settings.fleet(),
+            people,
+            rules=rules,
+            key=self.ledger.key,
+            clock=self.clock,
+            team=home_team(),
+            timing=self.timing,
+        )
+        return Parts(
+            ledger=self.ledger,
+            intake=Intake(self.ledger, people, handlers, clock=self.clock),
+            draw=lambda notice: draw(notice, self.ledger, self.clock(), rules=rules),
+            must_type=lambda request, plan: rules[request.environment].count_must_be_typed(
+                len(plan.nodes)
+            ),
+            moved=worker.wake,
+            clock=self.clock,
+        )
+
+
+@contextmanager
+def running(
+    settings: Settings,
+    gateway: AwsGateway,
+    compliance: Compliance,
+    *,
+    clock: Clock,
+    given_key: str = "",
+    timing: Timing | None = None,
+) -> Iterator[Engine]:
+    """The engine with the ledger open for this process alone; closed at the end, with its last head kept.
+
+    Raises StorageError when another process has the ledger, ConfigurationError for a key that is too short.
+    """
+    directory: Path = settings.data_dir
+    heads = directory / HEADS
+    key = load_key(directory, given=given_key, make=True)
+    anchors, doubt = kept_heads(heads, key=key)
+    ledger = SqliteLedger.open(
+        directory / LEDGER, clock=clock, key=key, anchors=anchors, doubt=doubt
+    )
+    keeper = HeadKeeper(ledger, heads)
+    ledger.watch_dispatches(keeper.after_dispatch)
+    commands = AwsCommands(gateway)
+    surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
+    engine = Engine(
+        settings,
+        ledger,
+        Installs(ledger, surveyor, clock=clock),
+        surveyor,
+        gateway,
+        commands,
+        keeper,
+        clock,
+        timing,
+    )
+    try:
+        yield engine
+    finally:
+        if engine.worker is not None:
+            engine.worker.stop()
+        if not ledger.read_only_reason:
+            keeper.after_dispatch()
+        ledger.close()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from bot.chatops.context import Services
 from bot.chatops.desk import Desk
 from bot.chatops.registry import Registry
 from bot.config import Settings
-from bot.core.errors import ConfigurationError
+from bot.core.errors import AwsError, ConfigurationError
 from bot.core.ports import Clock, ComplianceGateway, ReadingStore
 from bot.services.compliance import Compliance
 from bot.services.doctor import Check, Doctor, Finding, Outcome
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.config.secrets import Secrets
     from bot.doctoring import RightsGateway
     from bot.engine import Engine
+    from bot.metrics import Metrics
     from bot.slack.bot import SlackBot
     from bot.worker.timing import Timing
 
@@ -39,6 +40,7 @@ COMMANDS = "commands"
 FLAGS = frozenset({"refresh"})
 """What commands take as a bare word, and no environment can be called."""
 HTTP_PORT = 3000
+REFRESH_AFTER = timedelta(seconds=30)
 STOP_SECONDS = 7.0  # Docker kills after ten
 SEEN_BY = (
     "AWS_PROFILE",
@@ -71,12 +73,15 @@ class App:
         self._clock = clock
         self._timing = timing
         self._bot: SlackBot | None = None
+        self._metrics: Metrics | None = None
         compliance = Compliance(
             settings.fleet(),
             gateway,
             store,
             clock=clock,
             time_to_live=settings.reading.time_to_live,
+            refresh_after=REFRESH_AFTER,
+            observe=self._observe,
         )
         commands = Registry(COMMANDS)
         self.services = Services(compliance, settings.policy(), Doctor(self._checks), commands)
@@ -91,6 +96,7 @@ class App:
         secret, and SlackError when Socket Mode cannot be reached.
         """
         from bot.config.secrets import load_secrets
+        from bot.metrics import Metrics
 
         slack = self.settings.slack
         transport = transport or slack.transport
@@ -101,6 +107,7 @@ class App:
                 " ".join(missing),
                 hint="Set it, or NAME_FILE to the path of a file with it; `patchbot doctor` checks them.",
             )
+        self._metrics = Metrics(self.services.compliance, clock=self._clock)
         with ExitStack() as stack:
             engine = stack.enter_context(self._engine(secrets))
             bot = self._bot = self._slack_bot(secrets, engine)
@@ -112,8 +119,10 @@ class App:
                 from bot.web.app import create_web_app
                 from bot.web.server import serve_http
 
+                self._metrics.watch_queue(lambda: bot.questions_held)
                 web = create_web_app(
                     ready=bot.healthy,
+                    metrics=self._metrics.registry,
                     slack=bot.handle_http if transport == "http" else None,
                     signing_secrets=secrets.signing_secrets(),
                 )
@@ -177,6 +186,14 @@ class App:
         log.info("stopped")
         return 0
 
+    def _observe(self, environment: str, errors: Sequence[AwsError]) -> None:
+        if self._metrics is not None:
+            self._metrics.reading(environment, errors)
+
+    def _count(self, command: str, outcome: str) -> None:
+        if self._metrics is not None:
+            self._metrics.question(command, outcome)
+
     def check_slack(self) -> Iterator[Finding]:
         """What the doctor finds about the Slack side, with the running bot or one made for the question."""
         from bot.config.secrets import load_secrets
@@ -216,6 +233,7 @@ class App:
             api_url=secrets.slack_api_url,
             policy_usergroups=frozenset().union(*(members.usergroups for members in holders)),
             home_team=self.settings.slack.home_team,
+            count=self._count,
             changing=engine.parts if engine is not None else None,
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -27,6 +28,9 @@ from bot.slack.patience import Patience
 _log: Final = structlog.get_logger("bot.slack.answering")
 PATIENCE_SECONDS: Final = 1.5
 
+Count: TypeAlias = Callable[[str, str], None]
+"""Told of every question by its command ("" when it was not understood) and how it ended."""
+
 
 class Answering:
     """Answers questions and draws Home tabs. Whatever goes wrong is said to the person who asked."""
@@ -38,12 +42,14 @@ class Answering:
         directory: Directory,
         delivery: Delivery,
         home: HomeTab,
+        count: Count,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._desk = desk
         self._directory = directory
         self._delivery = delivery
         self._home = home
+        self.count = count
         self._patience_seconds = patience_seconds
 
     def answer(self, question: Question) -> None:
@@ -63,11 +69,13 @@ class Answering:
             raise
         except PatchbotError as error:
             _log.info("question.refused", error=type(error).__name__, reason=_code(error), **about)
+            self.count(self._command_of(question, error), type(error).__name__)
             self._delivery.privately(origin, error_card(error))
         else:
             milliseconds = round((time.monotonic() - began) * 1000)
             command = answer.command.name
             _log.info("question.answered", command=command, milliseconds=milliseconds, **about)
+            self.count(command, "answered")
 
     def open_home(self, origin: Origin) -> None:
         """Draw the Home tab of whoever opened it."""
@@ -77,7 +85,9 @@ class Answering:
         """Tell the asker what ended their question: an error id or, with None, that patchbot stops."""
         if isinstance(error, Undeliverable):
             _log.error("answer.lost", user=origin.sender.user_id, reason=error.code)
+            self.count("", "lost")
             return
+        self.count("", "stopped" if error is None else "failed")
         card = stopping()
         if error is not None:
             incident = new_incident()
@@ -142,6 +152,14 @@ class Answering:
                 code=error.code,
                 hint="Look at the channel before you share it again.",
             ) from error
+
+    def _command_of(self, question: Question, error: PatchbotError) -> str:
+        """The command of a question that came to nothing; not read for people who may not ask."""
+        if isinstance(error, NotAllowed):
+            return ""
+        with suppress(PatchbotError):
+            return self._desk.understand(question.text)[0].name
+        return ""
 
     def _tell_working(self, question: Question) -> None:
         """One line while a long reading runs. It stays: a response_url cannot take back what it said for a command."""

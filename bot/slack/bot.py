@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.chatops.desk import Desk
 from bot.core.errors import ConfigurationError
 from bot.services.doctor import Finding
-from bot.slack.answering import PATIENCE_SECONDS, Answering
+from bot.slack.answering import PATIENCE_SECONDS, Answering, Count
 from bot.slack.api import NO_ANSWER, SLACK, SlackApi, code_of, is_slack, slack_error, web_client
 from bot.slack.audience import Audience
 from bot.slack.bolt import HttpResponse, bolt_app, dispatch
@@ -102,6 +102,11 @@ class SlackBot:
         """Answer one HTTP request of Slack. Its signature is to be checked before; Bolt checks it once more."""
         return dispatch(self._app, body, headers)
 
+    @property
+    def questions_held(self) -> int:
+        """How many questions are in work or wait."""
+        return self._pools[0].held
+
     def healthy(self) -> bool:
         """Whether questions are taken: not stopped and, in Socket Mode, connected."""
         connected = self._socket is None or self._socket.client.is_connected()
@@ -163,6 +168,7 @@ def create_slack_bot(
     queue_limit: int = 100,
     questions_each: int = 2,
     patience_seconds: float = PATIENCE_SECONDS,
+    count: Count = lambda _command, _outcome: None,
     clock: Seconds = time.monotonic,
     changing: Changing | None = None,
 ) -> SlackBot:
@@ -183,6 +189,7 @@ def create_slack_bot(
         directory=directory,
         delivery=Delivery(api, ResponseUrls(api_url), Audience(api, directory, clock=clock)),
         home=home,
+        count=count,
         patience_seconds=patience_seconds,
     )
     pool = Pool(workers, queue_limit, share=questions_each, name="slack-answers")

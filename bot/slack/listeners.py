@@ -86,6 +86,7 @@ class Listeners:
         wait = self._commands_allowed.take(question.origin.sender.user_id)
         if wait:
             _log.info("command.refused", user=question.origin.sender.user_id, reason="too fast")
+            self._answering.count("", "too fast")
             ack(**ack_body(too_fast(wait)))
         elif self._changes is not None and (form := self._changes.form_of(question)) is not None:
             self._changes.ask(ack, question, trigger_of(body), form)
@@ -94,6 +95,7 @@ class Listeners:
         else:
             reason, card = self._why_not(question.origin.sender.user_id)
             _log.warning("command.refused", user=question.origin.sender.user_id, reason=reason)
+            self._answering.count("", reason)
             ack(**ack_body(card))
 
     def click(self, ack: Ack, body: Json) -> None:
@@ -161,6 +163,7 @@ class Listeners:
         """Say why a click is not answered: once a minute to each person, by a thread of its own."""
         user_id = origin.sender.user_id
         _log.warning("click.refused", user=user_id, reason=reason)
+        self._answering.count("", reason)
         if self._told.is_new((user_id, reason)):
             self._notices.submit(
                 lambda: self._answering.tell(origin, card),

@@ -1,0 +1,69 @@
+"""What /metrics tells of a running bot: questions and how they ended, readings and what failed in them, the queue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from bot.core.errors import AwsError
+from bot.core.ports import Clock
+from bot.services.compliance import Compliance
+
+
+class Metrics:
+    """Counts what it is told, and asks for the rest whenever `registry` is read. Names no person and no node."""
+
+    def __init__(self, compliance: Compliance, *, clock: Clock) -> None:
+        self.registry = CollectorRegistry()
+        self._compliance = compliance
+        self._clock = clock
+        self._questions = Counter(
+            "patchbot_questions",
+            "Questions by command and by how they ended",
+            ["command", "outcome"],
+            registry=self.registry,
+        )
+        self._readings = Counter(
+            "patchbot_readings",
+            "Readings of AWS; one that failed in part has gaps",
+            ["environment", "outcome"],
+            registry=self.registry,
+        )
+        self._failures = Counter(
+            "patchbot_reading_failures",
+            "Accounts and Regions that could not be read, by reason",
+            ["environment", "reason"],
+            registry=self.registry,
+        )
+        age = Gauge(
+            "patchbot_reading_age_seconds",
+            "How old the reading is that would answer now; NaN before the first one",
+            ["environment"],
+            registry=self.registry,
+        )
+        for name in compliance.environments:
+            age.labels(name).set_function(partial(self._age, name))
+        self._held = Gauge(
+            "patchbot_questions_held", "Questions in work or waiting", registry=self.registry
+        )
+
+    def question(self, command: str, outcome: str) -> None:
+        """A question ended; `command` is empty where it was not even understood."""
+        self._questions.labels(command, outcome).inc()
+
+    def reading(self, environment: str, errors: Sequence[AwsError]) -> None:
+        """AWS was read, and this failed in it."""
+        self._readings.labels(environment, "gaps" if errors else "complete").inc()
+        for error in errors:
+            self._failures.labels(environment, type(error).__name__).inc()
+
+    def watch_queue(self, held: Callable[[], int]) -> None:
+        """Ask `held` for the number of questions that are held."""
+        self._held.set_function(held)
+
+    def _age(self, environment: str) -> float:
+        read_at = self._compliance.read_at(environment)
+        return math.nan if read_at is None else (self._clock() - read_at).total_seconds()

@@ -57,6 +57,7 @@ def checks(
     *,
     slack: Callable[[], Iterable[Finding]],
     clock: Clock,
+    commands: RightsGateway | None = None,
 ) -> tuple[tuple[str, Check], ...]:
     """All checks by area, in the order in which one would mend things."""
     targets = dict.fromkeys(target for one in settings.fleet().values() for target in one.targets)
@@ -64,6 +65,7 @@ def checks(
         ("Configuration", lambda: configuration(settings)),
         ("Clock", lambda: clock_skew(next(iter(targets)), clock)),
         *((f"AWS {one}", lambda one=one: rights(gateway, one)) for one in targets),
+        *((f"Runs {one}", lambda one=one: runs(commands, one)) for one in targets if commands),
         ("Slack", slack),
         ("Access", lambda: access(settings)),
     )
@@ -158,6 +160,13 @@ def rights(gateway: RightsGateway, target: Target) -> Iterator[Finding]:
         who = next((f", as {one.detail}" for one in found if one.ok and "arn:" in one.detail), "")
         allowed = f"{len(found) - len(denied)} of {len(found)} allowed{who}"
         yield Finding("rights", Outcome.OK, allowed)
+
+
+def runs(commands: RightsGateway, target: Target) -> Iterator[Finding]:
+    """Whether scans and installs can be followed, and as whom they are sent. Sending itself cannot be tried."""
+    yield from rights(commands, target)
+    untried = "cannot be tried without running something: the first scan will show it"
+    yield Finding("ssm:SendCommand", Outcome.OK, untried)
 
 
 def access(settings: Settings) -> Iterator[Finding]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
 from bot.aws.rights import ASSUMING, READING, Right
+from bot.aws.run_rights import CHANGING, FOLLOWING, NODE_TAG, changing_statements
 from bot.chatops.command import AnyCommand
 from bot.chatops.registry import Registry
 from bot.config.reference import reference
@@ -44,8 +45,9 @@ def documents() -> dict[Path, str]:
     return {
         ROOT / "manifest.yml": manifest_yaml(registry),
         ROOT / "docs" / "commands.md": commands_markdown(registry),
-        ROOT / "docs" / "aws-rights.md": rights_markdown(READING),
-        ROOT / "deploy" / "iam-reader.json": policy_json(READING),
+        ROOT / "docs" / "aws-rights.md": rights_markdown(),
+        ROOT / "deploy" / "iam-reader.json": reader_policy(),
+        ROOT / "deploy" / "iam-installer.json": policy_json(changing_statements()),
         ROOT / "docs" / "configuration.md": _between(
             ROOT / "docs" / "configuration.md", configuration_table()
         ),
@@ -95,42 +97,70 @@ def readme_table(registry: Registry) -> str:
     return "\n".join(["| command | answers |", "|---|---|", *rows])
 
 
-def rights_markdown(rights: Iterable[Right]) -> str:
+def rights_markdown() -> str:
     """Which IAM actions patchbot calls, and why."""
-    rows = [
-        f"| `{right.action}` | {right.why} | {right.without or 'Nothing can be read.'} |"
-        for right in rights
-    ]
+    key, value = NODE_TAG
     return "\n".join(
         [
             "# Rights in AWS\n",
-            "Written by `make format` from the code. The policy: [deploy/iam-reader.json](../deploy/iam-reader.json). "
-            "Give it to the credentials patchbot runs with, or to the role named in "
-            "`accounts = [{ id = …, role = … }]`. All of it only reads.\n",
-            "| action | what for | without it |",
-            "|---|---|---|",
-            *rows,
+            "Written by `make format` from the code.\n",
+            "## Reading\n",
+            "The policy: [deploy/iam-reader.json](../deploy/iam-reader.json). Give it to the credentials patchbot runs "
+            "with, or to the role named in `accounts = [{ id = …, role = … }]`. All of it only reads.\n",
+            *_rights_table(READING),
             "",
             f"For accounts with a role the credentials also need `{ASSUMING.action}` on that role, and the role must "
-            "trust them, with the external id if one is configured.",
+            "trust them, with the external id if one is configured.\n",
+            "## Following scans and installs\n",
+            "In the same policy, as a statement of its own (`PatchbotFollowsCommands`): leave it out where patchbot "
+            "only looks. `ssm:ListCommands` also shows the parameters of other people's commands; patchbot uses and "
+            "keeps none of those.\n",
+            *_rights_table(FOLLOWING),
+            "",
+            "## Scans and installs\n",
+            "The policy: [deploy/iam-installer.json](../deploy/iam-installer.json). Give it to a role of its own, "
+            "named as `install_role` beside `role`: patchbot assumes it for nothing but a send whose approval stands, "
+            "and to cancel one. The session of a send is called `patchbot-<run>`, so CloudTrail names the run. It needs "
+            f"`{ASSUMING.action}` like the other role. Without `install_role` the credentials for reading need this, "
+            "too.\n",
+            *_rights_table(CHANGING),
+            "",
+            f"`ssm:SendCommand` is allowed on the patch document and on nodes that carry the tag `{key}={value}`: tag "
+            "what patchbot may patch, or put your own condition there. In the partitions of China and GovCloud the "
+            "ARNs begin with `arn:aws-cn` and `arn:aws-us-gov`. Own documents need their ARN beside that of "
+            "AWS-RunPatchBaseline.\n",
+            "`patchbot doctor` tries all that only reads and whether the role can be assumed. It cannot try "
+            "`ssm:SendCommand` and `ssm:CancelCommand`: AWS has no dry run of them. The first scan shows it.",
             "",
         ]
     )
 
 
-def policy_json(rights: Iterable[Right]) -> str:
-    """The least policy for reading."""
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "PatchbotReads",
-                "Effect": "Allow",
-                "Action": sorted(right.action for right in rights),
-                "Resource": "*",
-            }
-        ],
-    }
+def _rights_table(rights: Iterable[Right]) -> list[str]:
+    rows = [
+        f"| `{right.action}` | {right.why} | {right.without or 'Nothing can be read.'} |"
+        for right in rights
+    ]
+    return ["| action | what for | without it |", "|---|---|---|", *rows]
+
+
+def reader_policy() -> str:
+    """The least policy for reading, and for following what was sent."""
+    groups = {"PatchbotReads": READING, "PatchbotFollowsCommands": FOLLOWING}
+    return policy_json(
+        {
+            "Sid": name,
+            "Effect": "Allow",
+            "Action": sorted(right.action for right in rights),
+            "Resource": "*",
+        }
+        for name, rights in groups.items()
+    )
+
+
+def policy_json(statements: Iterable[Mapping[str, object]]) -> str:
+    """An IAM policy."""
+    policy = {"Version": "2012-10-17", "Statement": list(statements)}
     return json.dumps(policy, indent=2) + "\n"
 
 

@@ -172,6 +172,19 @@ def test_one_reason_for_everything_is_told_once() -> None:
     ]
 
 
+def test_what_cannot_be_tried_is_said() -> None:
+    """Nobody may take a silent doctor for a right to send."""
+    gateway = Gateway(
+        Right("ssm:ListCommands", False, "denied", "Grant it.", optional=True),
+        Right("sts:GetCallerIdentity", True, "arn:aws:sts::111122223333:assumed-role/Installer/x"),
+    )
+    found = list(doctoring.runs(gateway, TARGET))
+    assert [one.outcome for one in found] == [Outcome.WARNING, Outcome.OK, Outcome.OK]
+    assert "assumed-role/Installer" in found[1].detail
+    assert found[2].subject == "ssm:SendCommand"
+    assert "cannot be tried" in found[2].detail
+
+
 def test_roles_that_nobody_holds(tmp_path: Path) -> None:
     found = {one.subject: one for one in doctoring.access(settings_of(tmp_path))}
     assert found["viewers"].outcome is Outcome.OK

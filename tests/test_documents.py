@@ -10,6 +10,7 @@ import pytest
 
 from bot import documents
 from bot.aws.rights import READING
+from bot.aws.run_rights import CHANGING, FOLLOWING
 from bot.chatops.registry import Registry
 
 ROOT = Path(__file__).parents[1]
@@ -67,9 +68,24 @@ def test_every_command_line_of_the_readme_is_a_make_target() -> None:
 def test_the_policy_allows_reading_and_nothing_else() -> None:
     """Every action of the shipped policy describes, gets or lists."""
     policy = json.loads((ROOT / "deploy" / "iam-reader.json").read_text())
-    actions = policy["Statement"][0]["Action"]
-    assert sorted(right.action for right in READING) == actions
+    reads, follows = (statement["Action"] for statement in policy["Statement"])
+    assert sorted(right.action for right in READING) == reads
+    assert sorted(right.action for right in FOLLOWING) == follows
+    actions = [*reads, *follows]
     assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in actions)
+
+
+def test_the_policy_for_installs_is_fenced_as_far_as_iam_can() -> None:
+    """SendCommand on one document and on tagged nodes only; CancelCommand cannot be fenced, and the page says so."""
+    policy = json.loads((ROOT / "deploy" / "iam-installer.json").read_text())
+    document, nodes, cancel = policy["Statement"]
+    assert {s["Action"] for s in policy["Statement"]} == {right.action for right in CHANGING}
+    assert document["Resource"].endswith(":document/AWS-RunPatchBaseline")
+    assert nodes["Condition"] == {"StringEquals": {"ssm:resourceTag/PatchBot": "allow"}}
+    assert all(arn.endswith(("instance/*",)) for arn in nodes["Resource"])
+    assert cancel["Action"] == "ssm:CancelCommand"
+    page = (ROOT / "docs" / "aws-rights.md").read_text()
+    assert "whoever may cancel can cancel every command" in page
 
 
 def test_every_example_of_a_command_is_understood() -> None:

@@ -1,8 +1,8 @@
-"""What `patchbot doctor` asks AWS: the cheapest real call of every operation that a reading uses."""
+"""What `patchbot doctor` asks AWS: the cheapest real call of every operation that only reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,10 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
         "Filters": [{"Name": "resource-type", "Values": ["instance"]}],
     },
     "sts:GetCallerIdentity": {},
+    "ssm:DescribeDocument": {"Name": "AWS-RunPatchBaseline"},
+    "ssm:ListCommands": {"MaxResults": 1},
+    "ssm:ListCommandInvocations": {"MaxResults": 1},
+    "ssm:DescribeMaintenanceWindows": {"MaxResults": 10},
 }
 
 
@@ -44,9 +48,9 @@ class RightCheck:
     optional: bool = False
 
 
-def check_rights(around: Round) -> tuple[RightCheck, ...]:
-    """One check per right, in the order of `bot.aws.rights.READING`. Raises nothing AWS may do."""
-    started = [(right, around.start(_try(right, around.target))) for right in READING]
+def check_rights(around: Round, rights: Sequence[Right] = READING) -> tuple[RightCheck, ...]:
+    """One check per right, in their order. Raises nothing AWS may do."""
+    started = [(right, around.start(_try(right, around.target))) for right in rights]
     found = []
     for right, future in started:
         try:

@@ -10,11 +10,14 @@ from typing import Any
 
 from bot.aws import rows
 from bot.aws.calls import Call, Steps
+from bot.aws.checks import RightCheck, check_rights
 from bot.aws.clients import timestamp
 from bot.aws.command_rows import GONE_BY, invocation, is_patching, sent_command
 from bot.aws.enumeration import enumerate_nodes
 from bot.aws.gateway import AwsGateway
 from bot.aws.pages import pages
+from bot.aws.rights import Right
+from bot.aws.run_rights import FOLLOWING
 from bot.aws.sending import HASH_TYPE, Sender, installer
 from bot.core.commands import Invocation, Order, SentCommand
 from bot.core.environments import Target
@@ -26,6 +29,7 @@ PAGE = 50
 IDS_IN_A_FILTER = 40  # of DescribeInstanceProperties
 UNKNOWN_ID = "InvalidInstanceId"
 UNKNOWN_COMMAND = "InvalidCommandId"
+INSTALLER = Right("sts:GetCallerIdentity", "Says whether the role for installs can be assumed.")
 
 
 class AwsCommands:
@@ -138,6 +142,19 @@ class AwsCommands:
             if (moment := timestamp(rows.text(row.get("NextExecutionTime")).partition("[")[0]))
         ]
         return (first[1], first[0]) if (first := min(starts, default=None)) else None
+
+    def check(self, target: Target) -> tuple[RightCheck, ...]:
+        """Whether runs can be followed in `target`, and whether the role for installs can be assumed.
+
+        SendCommand and CancelCommand are not tried: AWS has no dry run of them.
+        """
+        with self._gateway.round(target) as around:
+            found = check_rights(around, FOLLOWING)
+        if not target.account.install_role:
+            return found
+        with self._gateway.round(installer(target)) as around:
+            (assumed,) = check_rights(around, (INSTALLER,))
+        return (*found, assumed)
 
 
 def _one(call: Call) -> Steps[Mapping[str, Any]]:

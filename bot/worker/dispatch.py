@@ -189,13 +189,8 @@ def _body(one: Dispatch, plan: Plan) -> dict[str, object]:
 
 def _send(ctx: Context, target: Target, one: Dispatch, what: Order, *, began: float) -> None:
     for attempt in range(1, ctx.timing.attempts + 1):
-        if ctx.monotonic() - began > ctx.timing.guard:
-            _refused(
-                ctx, one, "patchbot stood still between the intent and the send; nothing was sent"
-            )
-            return
         try:
-            command_id = ctx.commands.send(target, what)
+            command_id = ctx.commands.send(target, what, not_after=began + ctx.timing.guard)
         except NotSent as refusal:
             if not refusal.may_retry or attempt == ctx.timing.attempts:
                 _refused(ctx, one, refusal.message, code=refusal.code)

@@ -6,6 +6,7 @@ It counts what it accepted. Its clock is the one of the test and moves only when
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -122,10 +123,12 @@ class SimulatedAws:
         """See the port."""
         return DOCUMENT
 
-    def send(self, target: Target, order: Order) -> str:
+    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
         """See the port."""
         with self._lock:
             self._called("send")
+            if self.seconds > not_after:
+                raise NotSent("It stood still for too long; nothing was sent.", code="TooLate")
             self.attempts.append(order)
             answer = self.answers.pop(0) if self.answers else OK
             if answer == THROTTLED:

@@ -174,11 +174,10 @@ def test_a_node_of_two_that_drifted_away_voids_the_approval(site: Site, how: str
         site.aws.left.add(instance_id)
     elif how == "gone":
         site.aws.nodes[instance_id] = replace(node, instance_state="terminated")
+    elif how == "stopped":
+        site.aws.nodes[instance_id] = replace(node, instance_state="stopped")
     else:
-        changes = (
-            {"instance_state": "stopped"} if how == "stopped" else {"ping_status": "ConnectionLost"}
-        )
-        site.aws.nodes[instance_id] = replace(node, **changes)
+        site.aws.nodes[instance_id] = replace(node, ping_status="ConnectionLost")
     run = site.finish(name)
     assert run.state is RunState.ABANDONED
     assert "1 of 2 nodes are gone" in run.why

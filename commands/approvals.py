@@ -52,7 +52,7 @@ def _row(row: RequestRow) -> Block:
         code=code(row.code),
         who=user(row.requester),
         when=ago(row.expires_at),
-        lacking=change_words.lacking(row),
+        lacking=cards.prose(change_words.lacking(row)),
     )
     return section(text, accessory=acts.do(Verb.APPROVE, "Look and approve…", row.id))
 

@@ -74,7 +74,7 @@ def terminal(report: RunReport, _context: Context) -> RenderableType:
     )
     return console.stack(
         console.text(
-            f"{row.id} is {change_words.run_state(row.state)}: {change_words.of_run(row)}", "bold"
+            f"{row.id} {change_words.of_run(row)}: {change_words.run_state(row.state)}", "bold"
         ),
         console.prose(
             f"Asked by {request.requester} ({request.id}, {request.code}), approved by {approved}."

@@ -47,6 +47,8 @@ def run_state(state: RunState) -> str:
 def what(operation: Operation, nodes: int, environment: str, *, rehearsal: bool) -> str:
     """ "Install on 48 nodes of prod", with a mark in front when nothing will really be sent."""
     told = f"{operation.value} on {counted(nodes, 'node')} of {environment}"
+    if not nodes:
+        told = f"{operation.value} in {environment}"
     return f"Rehearsal: {told}" if rehearsal else told
 
 

@@ -274,8 +274,8 @@ def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
         ("Waves", change_words.waves([len(wave) for wave in plan.waves])),
         (
             "Limits",
-            f"{plan.limits.max_concurrency} at a time, stop at {plan.limits.max_errors} errors,"
-            f" {plan.limits.success_percent} % per wave",
+            f"{plan.limits.max_concurrency} at a time, errors allowed {plan.limits.max_errors},"
+            f" {plan.limits.success_percent} % of each wave must succeed",
         ),
         ("Expires", date(row.expires_at)),
         ("Ticket", cards.brief(row.ticket, 100) if row.ticket else "none"),

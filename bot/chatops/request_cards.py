@@ -37,7 +37,7 @@ def approval_card(row: RequestRow, plan: Plan, *, glass: bool = False) -> Card:
         f" {change_words.lacking(row)}"
     )
     votes = join(", ", [user(person) for person in row.approved_by])
-    lines: list[Text] = [change_words.lacking(row)]
+    lines: list[Text] = [cards.prose(change_words.lacking(row))]
     if row.approved_by:
         lines.append(markup("Approved by {who}", who=votes))
     return Card(
@@ -95,7 +95,7 @@ def decided_card(row: RequestRow, plan: Plan) -> Card:
         else []
     )
     facts = markup(
-        "{count} in {waves} · code {code} · asked by {who}",
+        "{count} · {waves} · code {code} · asked by {who}",
         count=change_words.severity(plan.nodes),
         waves=change_words.waves([len(wave) for wave in plan.waves]),
         code=code(row.code),
@@ -142,7 +142,7 @@ def requester_card(row: RequestRow, plan: Plan) -> Card:
         what=bold(what),
         code=code(row.code),
         when=ago(row.expires_at),
-        lacking=change_words.lacking(row),
+        lacking=cards.prose(change_words.lacking(row)),
     )
     dialog = confirm(
         f"Cancel {row.id}?", confirm_words(row), yes="Cancel the request", no="Keep it"
@@ -169,7 +169,7 @@ def reminder_card(row: RequestRow) -> Card:
         ":bell: {id} still waits and expires {when}. {lacking}",
         id=row.id,
         when=ago(row.expires_at),
-        lacking=change_words.lacking(row),
+        lacking=cards.prose(change_words.lacking(row)),
     )
     return Card(f"{row.id} still waits for approval. {change_words.lacking(row)}", (section(body),))
 

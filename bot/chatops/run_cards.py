@@ -39,10 +39,10 @@ def run_card(report: RunReport, *, detailed: bool = True) -> Card:
     run = report.run
     what = change_words.of_run(run)
     told = change_words.run_state(run.state)
-    title = f"{_SIGNS.get(run.state, '▶️')} {run.id} is {told}: {what}"
+    title = f"{_SIGNS.get(run.state, '▶️')} {run.id} {what}: {told}"
     buttons = run_buttons(report)
     return Card(
-        f"{run.id} is {told}: {what}. {change_words.outcomes(run)}.",
+        f"{run.id} {what}: {told}. {change_words.outcomes(run)}.",
         (
             header(title),
             *_rehearsal(report),
@@ -68,9 +68,7 @@ def _progress(report: RunReport) -> list[Text]:
     ]
     if run.state not in RUN_ENDS and run.state is not RunState.WAITING:
         first = " (canary)" if run.wave == 1 and run.waves > 1 else ""
-        lines.append(
-            markup("Wave {wave} of {waves}{first}", wave=run.wave, waves=run.waves, first=first)
-        )
+        lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
     if run.why:
         lines.append(cards.prose(f"Why: {run.why}", 500))
     lost = [row for row in report.results if row.back_online is False]
@@ -115,11 +113,10 @@ def _trouble(row: ResultRow) -> Text:
     if row.back_online is False:
         words = "not back after its reboot"
     return markup(
-        "• {name} {id}: {words}{reason}",
+        "• {name} {id}: {why}",
         name=bold(cards.brief(row.name or row.instance_id, 60)),
         id=code(row.instance_id),
-        words=words,
-        reason=cards.prose(f": {row.reason}", 220) if row.reason else "",
+        why=cards.prose(f"{words}: {row.reason}" if row.reason else words, 250),
     )
 
 
@@ -184,7 +181,9 @@ def gate_card(report: RunReport, wave: int) -> Card:
     return Card(
         f"{title}. {why}",
         (
-            section(markup("{title}\n{why}", title=bold(title), why=cards.prose(why, 500))),
+            section(
+                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.prose(why, 500))
+            ),
             *(_troubles(report) if waits else []),
             *([actions(*buttons)] if buttons else []),
             *(
@@ -203,7 +202,7 @@ def receipt_card(report: RunReport) -> Card:
     lines = receipt_lines(receipt)
     took = span(run.ended_at - run.started_at) if run.ended_at and run.started_at else ""
     return Card(
-        f"Receipt of {run.id}: {told}. {' '.join(lines)}",
+        f"Receipt of {run.id}: {told}. {change_words.of_run(run)}. {' '.join(lines)}",
         (
             header(f"🧾 Receipt of {run.id}: {told}"),
             *_rehearsal(report),
@@ -236,7 +235,7 @@ def receipt_lines(receipt: Mapping[str, Any]) -> list[str]:
             shown = ", ".join(ids[:IDS_SHOWN])
             lines.append(f"{told}: {shown}{f' and {more:,} more' if more else ''}.")
     bad = [
-        f"{nodes[one.value]:,} {words}"
+        f"{nodes[one.value]:,} {'never begun' if one is NodeOutcome.PENDING else words}"
         for one, words in change_words.OUTCOMES.items()
         if one is not NodeOutcome.SUCCESS and nodes.get(one.value)
     ]

@@ -1,0 +1,313 @@
+"""What people see of changes: cards, modals, commands. The golden files are what somebody looked at and liked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.chatops import modals
+from bot.chatops.context import Surface
+from bot.chatops.notices import draw
+from bot.chatops.reply import Card
+from bot.core.errors import ConfigurationError, NotFound, PatchbotError
+from bot.core.identity import OPERATOR
+from bot.core.runs import NodeOutcome, RunState
+from bot.services import noticing
+from tests.commands import fleet
+from tests.commands.change_world import FAILURES, Stage, rehearsing
+from tests.commands.conftest import ANA, desk_over
+from tests.commands.golden import assert_card, assert_text, in_terminal
+from tests.oracles.hostile import HOSTILE
+from tests.oracles.judges import judge_message, judge_view
+from tests.oracles.mrkdwn import tokens
+from tests.services.changes import CAT, EVE, RULES, nodes, proposal
+
+GOOD = (NodeOutcome.SUCCESS, "", True)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path)
+    yield made
+    made.close()
+
+
+def drawn(stage: Stage, kind: str, subject: str) -> Card:
+    return draw(stage.notice(kind, subject), stage.ledger, stage.now, rules=stage.rules)
+
+
+def golden(stage: Stage, kind: str, subject: str, name: str) -> Card:
+    card = drawn(stage, kind, subject)
+    assert judge_message(card.text, card.blocks) == []
+    assert_card(card, name)
+    return card
+
+
+def test_the_card_that_asks(stage: Stage) -> None:
+    """Environment, count, reboots, worst patches, who and why, code, expiry, and which rule lacks how many votes."""
+    request = stage.request()
+    card = golden(stage, noticing.APPROVAL, request, "change-approval")
+    golden(stage, noticing.REQUESTER, request, "change-requester")
+    golden(stage, noticing.REMINDER, request, "change-reminder")
+    plan = stage.ledger.requests()[0]
+    for fact in (
+        "Install on 8 nodes of prod",
+        plan.code,
+        "up to 8",
+        "openssl",
+        "2 approvals",
+        "openssl",
+    ):
+        assert fact in json.dumps(card.blocks, ensure_ascii=False)
+    stage.click("request.approve", CAT, **stage.ids(request))
+    assert "1 given, 1 to come" in drawn(stage, noticing.APPROVAL, request).text
+
+
+def test_the_card_after_the_decision(stage: Stage) -> None:
+    """No buttons any more, and who decided when."""
+    golden(stage, noticing.APPROVAL, stage.approved(), "change-approved")
+    stage.now = fleet.NOW.replace(minute=30)
+    second = stage.click(
+        "request.submit", ANA.id, proposal={**_proposal(), "filter": {"owner": "web"}}, channel=""
+    )
+    assert second.allowed, second.text
+    stage.click("request.deny", CAT, request="R-2", reason="not on a Friday")
+    golden(stage, noticing.APPROVAL, "R-2", "change-denied")
+    golden(stage, noticing.REMINDER, "R-2", "change-reminder-late")
+
+
+def _proposal() -> Mapping[str, Any]:
+    return proposal().body()
+
+
+def test_a_broken_glass(stage: Stage) -> None:
+    request = stage.request()
+    stage.click("break_glass", EVE, reason="Exploited in the wild.", **stage.ids(request))
+    golden(stage, noticing.BREAK_GLASS, request, "change-glass")
+    stage.click("reviewed", CAT, request=request, note="ok")
+    golden(stage, noticing.BREAK_GLASS, request, "change-glass-reviewed")
+
+
+def test_a_run_from_its_start_to_its_receipt(stage: Stage) -> None:
+    """Live in place, at a closed gate, and proved by the scan after it."""
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD, (NodeOutcome.RUNNING, "", None)])
+    golden(stage, noticing.RUN, run.id, "change-run")
+    stage.result(run, [GOOD, *FAILURES])
+    paused = stage.move(run, RunState.PAUSED, why="1 nodes did not come back after their reboot")
+    golden(stage, noticing.GATE, f"{run.id}/1", "change-gate")
+    gone = drawn(stage, noticing.GATE, f"{run.id}/2")
+    assert "do:continue" not in json.dumps(gone.blocks)
+    ended = stage.finish(
+        paused, RunState.PARTIAL, clean=5, why="5 of 8 nodes have nothing left to install"
+    )
+    golden(stage, noticing.RUN, ended.id, "change-run-ended")
+    golden(stage, noticing.RECEIPT, ended.id, "change-receipt")
+
+
+def test_a_rehearsal_says_so_everywhere(tmp_path: Path) -> None:
+    """On every card and in every modal: nobody must take it for the real thing."""
+    stage = Stage(tmp_path, rules=rehearsing())
+    run = stage.start(stage.approved())
+    for kind, notice in stage.every_notice().items():
+        card = draw(notice, stage.ledger, stage.now, rules=stage.rules)
+        if kind not in {noticing.REMINDER, noticing.GATE}:
+            assert "Rehearsal" in card.text, kind
+    stage.finish(run, RunState.ABANDONED, clean=0)
+    assert "Rehearsal" in json.dumps(drawn(stage, noticing.RECEIPT, run.id).blocks)
+    stage.close()
+
+
+def test_what_is_not_in_the_ledger_is_not_drawn(stage: Stage) -> None:
+    for kind, subject in ((noticing.APPROVAL, "R-9"), (noticing.RUN, "X-9"), ("poem", "R-9")):
+        with pytest.raises(NotFound):
+            drawn(stage, kind, subject)
+
+
+def test_danger_stands_once_on_a_card_and_every_dialog_says_what_it_is_about(stage: Stage) -> None:
+    """Count, environment and reboot; and values are ids only."""
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD, *FAILURES])
+    stage.move(run, RunState.PAUSED, why="x")
+    for notice in stage.every_notice().values():
+        card = draw(notice, stage.ledger, stage.now, rules=stage.rules)
+        buttons = [one for one in walk(card.blocks) if one.get("type") == "button"]
+        assert sum(one.get("style") == "danger" for one in buttons) <= 1
+        for one in buttons:
+            if one["action_id"].startswith("do:"):
+                assert one["value"] in {"R-1", "X-1", "X-1/1"}
+            if "confirm" in one:
+                told = one["confirm"]["text"]["text"]
+                assert all(part in told for part in ("8 nodes of prod", "eboot"))
+
+
+def walk(value: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield value
+        for member in value.values():
+            yield from walk(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from walk(member)
+
+
+ANSWERS = {
+    "change-plan": "install prod",
+    "change-plan-nothing": "install prod owner:nobody",
+    "change-plan-scan": "scan prod owner:web",
+    "change-approvals": "approvals",
+    "change-runs": "runs prod",
+    "change-run-details": "run R-1",
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_in_slack_and_in_a_terminal(stage: Stage, name: str) -> None:
+    """And under their schema as JSON."""
+    if "plan" not in name:
+        run = stage.start(stage.approved())
+        stage.result(run, [GOOD, *FAILURES])
+        stage.finish(
+            run, RunState.PARTIAL, clean=5, why="5 of 8 nodes have nothing left to install"
+        )
+        stage.now = fleet.NOW
+        stage.click(
+            "request.submit",
+            ANA.id,
+            proposal={**_proposal(), "filter": {"owner": "web"}},
+            channel="",
+        )
+    answer = stage.desk.answer(ANSWERS[name], OPERATOR, surface=Surface.TERMINAL)
+    card = answer.card()
+    assert judge_message(card.text, card.blocks) == []
+    assert_card(card, name)
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context))
+    assert max(map(len, shown.splitlines())) <= 80
+    assert_text(shown, name)
+    assert json.loads(answer.json())["schema"].startswith("patchbot.")
+
+
+def test_an_install_in_slack_is_a_form_and_nothing_is_stored_by_looking(stage: Stage) -> None:
+    """Reboot, waves with the defaults of the fleet's size, start, reason, ticket."""
+    answer = stage.desk.answer("install prod owner:web", ANA, surface=Surface.SLACK)
+    view = answer.modal()
+    assert view is not None
+    assert judge_view(view) == []
+    assert_text(json.dumps(view, indent=2, ensure_ascii=False) + "\n", "change-modal")
+    assert stage.ledger.requests() == ()
+    none = stage.desk.answer("status prod", ANA, surface=Surface.SLACK)
+    assert none.modal() is None
+
+
+def test_modals_of_decisions(stage: Stage) -> None:
+    """Drawn from the ledger; private metadata holds ids and the digest only."""
+    stage.request()
+    request = stage.ledger.requests()[0]
+    plan = stage.ledger.plan(request.digest)
+    assert plan is not None
+    views = {
+        "approve": modals.approve_modal(request, plan, typed=True),
+        "deny": modals.deny_modal(request, plan),
+        "glass": modals.break_glass_modal(request, plan, typed=True),
+        "review": modals.review_modal(request, plan),
+    }
+    for name, view in views.items():
+        assert judge_view(view) == []
+        assert json.loads(view["private_metadata"]) == {"request": "R-1", "digest": request.digest}
+        assert_text(json.dumps(view, indent=2, ensure_ascii=False) + "\n", f"change-modal-{name}")
+    assert judge_view(modals.loading("Install in prod")) == []
+    assert judge_view(modals.sorry("Install", "No.", "Try again.")) == []
+
+
+@pytest.mark.parametrize("text", ["approvals", "runs", "run X-1", "install prod"])
+def test_where_changes_are_not_set_up_it_says_so(text: str) -> None:
+    desk = desk_over(fleet.gateway(), fleet.store())
+    with pytest.raises(ConfigurationError, match="not set up"):
+        desk.answer(text, OPERATOR, surface=Surface.TERMINAL)
+
+
+def test_a_run_that_is_not_there(stage: Stage) -> None:
+    with pytest.raises(NotFound, match="no run “X-9”"):
+        stage.desk.answer("run X-9", ANA, surface=Surface.SLACK)
+
+
+OURS = ("<!date^", "<@")
+
+
+def foreign(card: Card) -> list[str]:
+    """What Slack would act on beyond our own marks."""
+    found = []
+    for part in walk(card.blocks):
+        if part.get("type") != "mrkdwn":
+            continue
+        for token in tokens(str(part["text"])):
+            ours = {
+                "control": token.text.startswith(OURS),
+                "format *": True,
+                "code": "<" not in token.text,
+                "emoji": token.text
+                in {
+                    ":warning:",
+                    ":bell:",
+                    ":rotating_light:",
+                    ":test_tube:",
+                    ":hourglass_flowing_sand:",
+                },
+            }
+            if not ours.get(token.kind, False):
+                found.append(f"{token.kind}: {token.text}")
+    return found
+
+
+def test_nothing_foreign_acts_and_everything_fits(tmp_path: Path) -> None:
+    """Names, owners, patches, reasons, tickets and the words of nodes: every text of the hostile corpus, everywhere."""
+    texts = [text for text in HOSTILE if text.strip()]
+    for start in range(0, len(texts), 60):
+        chunk = (texts[start : start + 60] * 60)[:60]
+        folder = tmp_path / str(start)
+        folder.mkdir()
+        seen = tuple(
+            replace(one, node=replace(one.node, name=text[:256], owner=text[:256]))
+            for one, text in zip(nodes(60), chunk, strict=True)
+        )
+        stage = Stage(folder, observations=seen, rules=replace(RULES, max_targets=1000))
+        encoded = [text.encode("utf-8", "replace").decode() for text in chunk]
+        asked = {**_proposal(), "reason": encoded[0] + encoded[1], "ticket": encoded[2][:90]}
+        stage.click("request.submit", ANA.id, proposal=asked, channel="")
+        if not stage.ledger.requests():
+            stage.close()
+            continue
+        request = stage.ledger.requests()[0].id
+        cards = [drawn(stage, kind, request) for kind in (noticing.APPROVAL, noticing.REQUESTER)]
+        for person in ("U0000BEN1", CAT):
+            stage.click("request.approve", person, **stage.ids(request))
+        run = stage.start(request)
+        stage.result(run, [(NodeOutcome.FAILED, text[:300], None) for text in encoded])
+        paused = stage.move(run, RunState.PAUSED, why=encoded[3])
+        cards += [
+            draw(one, stage.ledger, stage.now)
+            for one in stage.every_notice().values()
+            if one.kind != noticing.RECEIPT
+        ]
+        stage.finish(paused, RunState.FAILED, clean=0, why=encoded[4])
+        cards += [drawn(stage, noticing.RECEIPT, run.id), drawn(stage, noticing.RUN, run.id)]
+        for question in ("install prod", "approvals", "runs", "run X-1"):
+            try:
+                answer = stage.desk.answer(question, ANA, surface=Surface.SLACK)
+            except PatchbotError as error:  # a run is open or has ended; both are fine here
+                raise AssertionError(question) from error
+            cards.append(answer.card())
+            assert "\x1b" not in in_terminal(
+                answer.command.terminal(answer.report, answer.context), width=100
+            )
+            view = answer.modal()
+            assert view is None or judge_view(view) == []
+        for card in cards:
+            assert judge_message(card.text, card.blocks) == []
+            assert foreign(card) == []
+        stage.close()

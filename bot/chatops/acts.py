@@ -15,7 +15,7 @@ from typing import Final, Literal
 from bot.chatops.blocks import Element, button
 
 PREFIX: Final = "do:"
-_VALUE: Final = re.compile(r"([A-Z]-\d{1,10})(?:/(\d{1,6}))?")
+_VALUE: Final = re.compile(r"([RX]-[0-9]{1,10})(?:/([0-9]{1,6}))?")
 
 
 class Verb(StrEnum):
@@ -91,6 +91,8 @@ def act(action_id: str, value: str) -> Act | None:
         return None
     verb = Verb(word)
     name = "run" if KINDS[verb].startswith("run.") else "request"
+    if found[1][0] != ("X" if name == "run" else "R"):
+        return None
     ids: dict[str, str | int] = {name: found[1]}
     if (verb is Verb.CONTINUE) != (found[2] is not None):
         return None

@@ -1,0 +1,87 @@
+"""What people do to runs: stop, go on after a closed gate, retry what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.core.runs import NodeOutcome, RunState
+from tests.commands.change_world import Stage
+from tests.services.changes import ANA, BEN, CAT, EVE
+
+FAILED = (NodeOutcome.FAILED, "exit code 1", None)
+UNKNOWN = (NodeOutcome.UNKNOWN, "", None)
+GOOD = (NodeOutcome.SUCCESS, "", True)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("person", "allowed"), [(ANA, True), (BEN, True), (EVE, False)])
+def test_its_requester_or_an_approver_stops_a_run(stage: Stage, person: str, allowed: bool) -> None:
+    """A second click changes nothing."""
+    run = stage.start(stage.approved())
+    assert stage.click("run.cancel", person, run=run.id).allowed is allowed
+    found = stage.ledger.run(run.id)
+    assert found is not None
+    assert found.state is (RunState.CANCELLING if allowed else RunState.RUNNING)
+    assert found.cancelled_by == (person if allowed else "")
+    assert not stage.click("run.cancel", EVE, run=run.id).allowed
+    assert "run.refused" in stage.kinds(subject=f"run/{run.id}")
+
+
+def test_an_approver_opens_the_gate_that_they_saw_and_no_other(stage: Stage) -> None:
+    """The next wave, and after the last one the verifying scan; the requester does not in a protected environment."""
+    run = stage.start(stage.approved())
+    assert "no gate is closed" in stage.click("run.continue", CAT, run=run.id, wave=1).text
+    paused = stage.move(run, RunState.PAUSED, why="a node failed")
+    assert "somebody else" in stage.click("run.continue", ANA, run=run.id, wave=1).text
+    assert "only approvers" in stage.click("run.continue", EVE, run=run.id, wave=1).text
+    assert "about wave 2" in stage.click("run.continue", CAT, run=run.id, wave=2).text
+    assert stage.click("run.continue", CAT, run=run.id, wave=1).allowed
+    going = stage.ledger.run(paused.id)
+    assert going is not None
+    assert (going.state, going.wave, going.why) == (RunState.RUNNING, 2, "")
+    stage.move(going, RunState.PAUSED, why="again")
+    assert stage.click("run.continue", CAT, run=run.id, wave=2).allowed
+    last = stage.ledger.run(run.id)
+    assert last is not None
+    assert (last.state, last.wave) == (RunState.VERIFYING, 2)
+
+
+def test_after_its_time_limit_no_gate_opens(stage: Stage) -> None:
+    run = stage.move(stage.start(stage.approved()), RunState.PAUSED, why="x")
+    stage.now = run.deadline
+    assert "time limit" in stage.click("run.continue", CAT, run=run.id, wave=1).text
+
+
+def test_what_surely_failed_is_asked_for_again_with_approvals_of_its_own(stage: Stage) -> None:
+    """Nodes of an unknown outcome are never retried, and a run under way is not."""
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD, FAILED, UNKNOWN, FAILED])
+    assert "still under way" in stage.click("run.retry_failed", ANA, run=run.id).text
+    stage.finish(run, RunState.PARTIAL, clean=1)
+    assert "may not ask" in stage.click("run.retry_failed", CAT, run=run.id).text
+    reply = stage.click("run.retry_failed", ANA, run=run.id)
+    assert reply.allowed, reply.text
+    again = stage.ledger.requests(only_open=True)[0]
+    plan, before = stage.ledger.plan(again.digest), stage.ledger.plan(run.digest)
+    assert plan is not None
+    assert before is not None
+    order = [key for wave in before.waves for key in wave]
+    assert {node.key for node in plan.nodes} == {order[1], order[3]}
+    assert again.reason == "Retry of the 2 failed nodes of X-1: openssl"
+    assert again.votes == ()
+
+
+def test_where_nothing_failed_there_is_nothing_to_retry(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD, UNKNOWN])
+    stage.finish(run, RunState.PARTIAL, clean=1)
+    assert "nothing to retry" in stage.click("run.retry_failed", ANA, run=run.id).text

@@ -22,6 +22,7 @@ from pathlib import Path
 from bot import logs
 from bot.app import App, create_app
 from bot.config import load_settings
+from bot.demo.aws.run_command.behaviour import Behaviour
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.first_steps import SUGGESTIONS, TIPS
 from bot.demo.fleet.demo import demo_fleet
@@ -29,9 +30,14 @@ from bot.demo.fleet.model import Fleet
 from bot.demo.fleet.seeding import seed
 from bot.demo.slack.demo_workspace import demo_workspace
 from bot.demo.slack.server import LocalSlack
+from bot.worker.timing import Timing
 
 CONFIGURATION = Path(__file__).parent / "patchbot.toml"
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
+
+# A run that takes an hour in life is watched to its end in about two minutes.
+SPEED = 20.0
+TIMING = Timing(active=0.5, idle=1.0, poll_at_most=1.0, report_every=1.0, members_for=10.0)
 
 # No profile, endpoint, token or file of the real machine reaches the demo.
 FOREIGN = ("AWS_", "SLACK_", "PATCHBOT_")
@@ -68,7 +74,7 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
     with (
         _environment({**DIRECT, **NO_FILES}),
         tempfile.TemporaryDirectory(prefix="patchbot-demo-") as data,
-        SimulatedAws() as aws,
+        SimulatedAws(behaviour=Behaviour(speed=SPEED)) as aws,
         LocalSlack(MANIFEST, workspace=workspace, port=port, suggestions=SUGGESTIONS) as slack,
     ):
         fleet = demo_fleet(datetime.now(UTC))
@@ -84,7 +90,7 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
             **aws.credentials_environment(),
         }
         with _environment(secrets):
-            app = create_app(load_settings(CONFIGURATION))
+            app = create_app(load_settings(CONFIGURATION), timing=TIMING)
             with app.started(
                 transport=transport, port=0 if transport == "http" else None
             ) as address:

@@ -17,7 +17,7 @@ from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command, Show
 from bot.chatops.context import Context
 from bot.chatops.limits import size
-from bot.chatops.markup import in_utc, markup
+from bot.chatops.markup import in_utc, markup, utc
 from bot.chatops.reply import Attachment, Card
 from bot.chatops.spreadsheet import file_stamp, nodes_csv
 from bot.core.errors import UsageError
@@ -25,7 +25,14 @@ from bot.core.figures import Judged, count, gap_row, node_row
 from bot.core.judgement import Status
 from bot.core.reports import NodesReport
 from bot.core.selection import EVERY_STATE, SEVERITIES, SORTS, STATES, Filter, select
-from bot.core.summaries import LEVEL, SEVERITY_FILTER, gaps_in_short, in_short, list_in_words
+from bot.core.summaries import (
+    LEVEL,
+    SEVERITY_FILTER,
+    gaps_in_short,
+    in_short,
+    list_in_words,
+    short_platform,
+)
 from bot.core.wording import ago, counted
 
 PAGE = 10
@@ -263,7 +270,7 @@ def file(report: NodesReport, _context: Context) -> Attachment:
             "{what} of {environment}, read {when}.",
             what=what,
             environment=report.environment,
-            when=in_utc(report.as_of),
+            when=utc(report.as_of),
         ).source,
     )
 
@@ -277,7 +284,10 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
         shown.add_row(
             console.lines(console.text(row.name or "-", "bold"), console.text(row.instance_id)),
             console.text(in_short(row, context.now), console.STATUS_STYLES[row.status]),
-            console.lines(console.text(row.platform), console.text(row.owner or "no owner", "dim")),
+            console.lines(
+                console.text(short_platform(row.platform)),
+                console.text(row.owner or "no owner", "dim"),
+            ),
             console.text(operation),
         )
     what = f"{report.environment}: {list_in_words(report.total, report.filters)}"

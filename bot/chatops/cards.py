@@ -19,7 +19,7 @@ from bot.chatops.markup import prose as markup_prose
 from bot.chatops.reply import Card
 from bot.core.errors import NotAllowed, PatchbotError, UsageError
 from bot.core.reports import GapRow, NodeRow
-from bot.core.summaries import about_gap, in_short
+from bot.core.summaries import about_gap, in_short, short_platform
 from bot.core.wording import ago as ago_in_words
 from bot.core.wording import counted
 
@@ -123,7 +123,7 @@ def title(text: str, question: Context) -> tuple[Block, ...]:
 
 def read_line(as_of: datetime) -> Mrkdwn:
     """When AWS was read, in the reader's own time, with an age that Slack keeps current."""
-    return markup("Read {when} ({age})", when=date(as_of), age=ago(as_of))
+    return markup("{when} ({age})", when=date(as_of, lead="Read "), age=ago(as_of))
 
 
 def gaps(rows: Sequence[GapRow], now: datetime) -> tuple[Block, ...]:
@@ -177,7 +177,7 @@ def node_rows(
     for row in rows:
         extra = (
             (
-                brief(row.platform.removeprefix("Microsoft "), 36),
+                brief(short_platform(row.platform), 36),
                 row.owner or "no owner",
                 row.account if len(accounts) > 1 else "",
                 row.region if len(regions) > 1 else "",

@@ -130,16 +130,17 @@ def _not_found(wanted: str, where: str, alike: Sequence[Found], gaps: tuple[Gap,
     return NotFound(
         f"No node in {where} has the id or Name “{wanted}”.",
         hint=" ".join(hints),
-        candidates=_candidates(alike[:NEAR_SHOWN]),
+        candidates=_candidates(alike)[:NEAR_SHOWN],
     )
 
 
 def _candidates(matches: Sequence[Found]) -> tuple[Candidate, ...]:
-    """Each with a sentence that means it alone: with account and Region where one id stands for several nodes."""
+    """By name, each with a sentence that means it alone: with account and Region where one id means several nodes."""
     ids = [one.judged.seen.node.instance_id for one in matches]
-    return tuple(
+    found = (
         _candidate(one, exactly=ids.count(id_) > 1) for one, id_ in zip(matches, ids, strict=True)
     )
+    return tuple(sorted(found, key=lambda one: (one.label.casefold(), one.sentence)))
 
 
 def _candidate(found: Found, *, exactly: bool) -> Candidate:

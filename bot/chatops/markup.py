@@ -19,6 +19,10 @@ _SECTION: Final = 3000  # what Slack takes in one section
 # Slack makes a code span only of what stands between spaces or punctuation. Glued to a word, backticks are shown,
 # and what is between them is formatted: so these two must agree.
 _SPAN: Final = re.compile(r"(?<![^\s(“])`([^`]+)`(?![^\s.,:;!?)”])")
+# A code span needs a space or punctuation on both sides.
+_ARN: Final = re.compile(
+    r"(?<![^\s(“])(arn:aws[a-z-]*:[A-Za-z0-9:/._+=@*-]*[A-Za-z0-9*])(?=[\s).,;:”]|$)"
+)
 _OPEN_END: Final = re.compile(r"(?:<[^>]*|&[a-z]{0,4})\Z")
 
 
@@ -58,9 +62,17 @@ def prose(words: str) -> Mrkdwn:
     parts = _SPAN.split(words)
     return Mrkdwn(
         "".join(
-            inert.code(part, _SECTION) if index % 2 else _edges(part)
+            inert.code(part, _SECTION) if index % 2 else _with_arns(part)
             for index, part in enumerate(parts)
         )
+    )
+
+
+def _with_arns(part: str) -> str:
+    """Inert text in which ARNs are code spans: people copy them, and look-alikes of their colons would spoil them."""
+    return "".join(
+        inert.code(piece, _SECTION) if index % 2 else _edges(piece)
+        for index, piece in enumerate(_ARN.split(part))
     )
 
 
@@ -74,9 +86,18 @@ def code(text: str) -> Mrkdwn:
     return Mrkdwn(inert.code(text, _TEXT))
 
 
-def date(moment: datetime) -> Mrkdwn:
-    """A moment in the reader's own zone, in UTC where Slack cannot do that. Raises ValueError without a zone."""
-    return Mrkdwn(f"<!date^{timestamp(moment)}^{{date_short_pretty}} at {{time}}|{in_utc(moment)}>")
+def date(moment: datetime, *, lead: LiteralString = "") -> Mrkdwn:
+    """A moment in the reader's own zone, in UTC where Slack cannot do that. Raises ValueError without a zone.
+
+    `lead` are words of ours before it: Slack writes “Today” at the start of a date, and “today” within one.
+    """
+    shown = f"{lead}{{date_short_pretty}} at {{time}}"
+    return Mrkdwn(f"<!date^{timestamp(moment)}^{shown}|{lead}{in_utc(moment)}>")
+
+
+def utc(moment: datetime) -> Mrkdwn:
+    """A moment in UTC, for markup in which nothing is in the reader's own zone. Raises ValueError without a zone."""
+    return Mrkdwn(in_utc(moment))
 
 
 def ago(moment: datetime) -> Mrkdwn:
@@ -87,11 +108,6 @@ def ago(moment: datetime) -> Mrkdwn:
 def user(user_id: str) -> Mrkdwn:
     """A person by Slack id, shown by name; pings them in a channel. Raises ValueError for anything else."""
     return Mrkdwn(f"<@{_id(user_id, 'UW')}>")
-
-
-def user_group(group_id: str) -> Mrkdwn:
-    """A user group by Slack id; pings its members. Raises ValueError for anything else."""
-    return Mrkdwn(f"<!subteam^{_id(group_id, 'S')}>")
 
 
 def channel(channel_id: str) -> Mrkdwn:

@@ -157,9 +157,11 @@ def error(fault: PatchbotError) -> RenderableType:
     """An error: what was wrong, what may have been meant, what to do next."""
     parts: list[RenderableType] = [prose(fault.message, "bold red")]
     if isinstance(fault, UsageError) and fault.candidates:
-        table = columns("Which one?", "Ask for it with")
+        corrected = all(label == sentence for label, sentence in fault.candidates)
+        table = columns(*(("Ask",) if corrected else ("Which one?", "Ask for it with")))
         for label, sentence in fault.candidates:
-            table.add_row(text(label), Text(inert.terminal(sentence), "cyan"))
+            asked = Text(inert.terminal(sentence), "cyan")
+            table.add_row(*((asked,) if corrected else (text(label), asked)))
         parts.append(table)
     parts.extend(prose(line) for line in fault.hint.splitlines())
     return Group(*parts)

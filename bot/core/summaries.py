@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -24,6 +25,15 @@ STATUS_WORDS = {
     Status.UNKNOWN: "Unknown",
     Status.STOPPED: "Stopped",
 }
+
+PATCH_STATE_WORDS = {
+    "InstalledPendingReboot": "pending reboot",
+    "InstalledRejected": "rejected",
+    "AvailableSecurityUpdate": "not approved",
+    "InstalledOther": "installed",
+    "NotApplicable": "not applicable",
+}
+"""AWS's states of a patch for people; the others are words already."""
 
 REASON_WORDS = {
     Reason.MISSING: "missing",
@@ -115,6 +125,12 @@ def _unknown_in_short(row: NodeRow, now: datetime) -> str:
     if row.operation_end_time is None:
         return "stale: last operation has no date"
     return f"stale: last {row.operation or 'operation'} {ago(row.operation_end_time, now)}"
+
+
+def short_platform(platform: str) -> str:
+    """A platform for a list: "Windows Server 2022" of "Microsoft Windows Server 2022 Datacenter 10.0.20348"."""
+    windows = re.fullmatch(r"(?:Microsoft )?(Windows Server \d{4}(?: R2)?)\b.*", platform)
+    return windows[1] if windows else platform
 
 
 def about_gap(row: GapRow, now: datetime) -> str:

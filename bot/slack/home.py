@@ -27,7 +27,7 @@ from bot.chatops.forms import home
 from bot.chatops.limits import check_view
 from bot.chatops.markup import Text, bold, join, markup
 from bot.chatops.reply import Card
-from bot.core.errors import PatchbotError, SlackError
+from bot.core.errors import NotAllowed, PatchbotError, SlackError
 from bot.core.identity import AccessPolicy, Person, Role
 from bot.core.reports import FleetReport, Report, StatusReport
 from bot.core.summaries import attention_in_words, figures, headline, no_nodes
@@ -70,7 +70,8 @@ class HomeTab:
             answer = self._desk.answer("status", person, surface=Surface.SLACK)
         except PatchbotError as error:
             _log.info("home.refused", user=origin.sender.user_id, error=type(error).__name__)
-            return _troubled(cards.error_card(error))
+            refused = isinstance(error, NotAllowed)  # every button would be refused, too
+            return _troubled(cards.error_card(error), ways_on=not refused)
         return dashboard(
             answer.report,
             now=answer.context.now,
@@ -189,6 +190,7 @@ def _about(person: Person, access: AccessPolicy) -> tuple[Block, ...]:
     )
 
 
-def _troubled(card: Card) -> tuple[Block, ...]:
+def _troubled(card: Card, *, ways_on: bool = True) -> tuple[Block, ...]:
     """What went wrong, and two ways on."""
-    return (header("Your fleet"), *(dict(block) for block in card.blocks), _buttons())
+    told = (header("Your fleet"), *(dict(block) for block in card.blocks))
+    return (*told, _buttons()) if ways_on else told

@@ -57,6 +57,13 @@ def test_a_button_asks_the_same_question_with_a_change(desk: Desk) -> None:
         ("a < b & `c < d`", "a &lt; b &amp; `c &lt; d`"),
         ("*not bold* <!channel>", "∗not bold∗ &lt;!channel&gt;"),
         ("two\nlines", "two lines"),
+        (
+            "arn:aws:sts::111122223333:assumed-role/a_b/i-1 may not.",
+            "`arn:aws:sts::111122223333:assumed-role/a_b/i-1` may not.",
+        ),
+        ("Use (arn:aws-cn:iam::1:role/x).", "Use (`arn:aws-cn:iam::1:role/x`)."),
+        ("run `x arn:aws:iam::1:role/a`", "run `x arn:aws:iam::1:role/a`"),
+        ("xarn:aws:iam::1:role/a", "xarn∶aws∶iam:∶1:role/a"),
         ("(`a`), “`b`”: `c`!", "(`a`), “`b`”: `c`!"),
         ("web`*now*`x", "webˋ∗now∗ˋx"),
         ("`*now*`x", "ˋ∗now∗ˋx"),

@@ -22,7 +22,7 @@ from bot.chatops.markup import (
     markup,
     prose,
     user,
-    user_group,
+    utc,
 )
 from bot.chatops.shapes import length
 from tests.oracles.hostile import HOSTILE
@@ -59,6 +59,10 @@ def test_dates_show_in_the_readers_zone_with_utc_to_fall_back_on() -> None:
     assert date(NOON).source == (
         "<!date^1795435200^{date_short_pretty} at {time}|2026-11-23 12:00 UTC>"
     )
+    assert date(NOON, lead="Read ").source == (
+        "<!date^1795435200^Read {date_short_pretty} at {time}|Read 2026-11-23 12:00 UTC>"
+    )
+    assert utc(NOON).source == "2026-11-23 12:00 UTC"
     assert ago(NOON).source == "<!date^1795435200^{ago}|2026-11-23 12:00 UTC>"
     assert in_utc(berlin) == "2026-11-23 12:00 UTC"
 
@@ -73,10 +77,9 @@ def test_a_moment_without_a_zone_is_refused() -> None:
 def test_mentions_take_ids_only() -> None:
     """People, groups and channels are named by Slack id; anything else is refused."""
     assert user("U0123").source == "<@U0123>"
-    assert user_group("S0123").source == "<!subteam^S0123>"
     assert channel("C0123").source == "<#C0123>"
     for wrong in ("", "U1>", "here", "u123", "S1|x", "!channel", "U1\n"):
-        for mention in (user, user_group, channel):
+        for mention in (user, channel):
             with pytest.raises(ValueError, match="Slack id"):
                 mention(wrong)
 

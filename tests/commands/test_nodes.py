@@ -167,7 +167,7 @@ def test_the_file_has_all_pages(big_desk: Desk) -> None:
     assert file.filename == "prod-nodes-2026-11-23T1405Z.csv"
     rows = list(csv.DictReader(StringIO(file.content.decode(), newline="")))
     assert len(rows) == 120
-    assert file.comment == "120 nodes of prod, read 2026-11-23 14∶05 UTC."
+    assert file.comment == "120 nodes of prod, read 2026-11-23 14:05 UTC."
 
 
 def test_the_exit_code_tells_of_gaps(desk: Desk) -> None:

@@ -37,7 +37,8 @@ def test_it_shows_every_environment_with_denominator_coverage_and_age(
         "*prod*: 38.5 % compliant",
         "5 of 13 nodes",
         "with fresh data",
-        "Read <!date^",
+        "<!date^",
+        "^Read {date_short_pretty}",
         "*dev*: no nodes",
     ):
         assert words in shown
@@ -76,7 +77,8 @@ def test_its_refresh_reads_again_and_redraws_it_in_place(make_world: MakeWorld) 
 
 def test_a_guest_is_told_why_there_is_nothing_to_see(make_world: MakeWorld) -> None:
     world = make_world(package="commands")
-    home_of(world, GUS, "guests cannot use patchbot")
+    view = home_of(world, GUS, "guests cannot use patchbot")
+    assert [block["type"] for block in view["blocks"] if block["type"] == "actions"] == []
 
 
 def test_a_status_that_fails_is_told_with_two_ways_on(world: World) -> None:

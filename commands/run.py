@@ -73,9 +73,7 @@ def terminal(report: RunReport, _context: Context) -> RenderableType:
         "nobody, the glass was broken" if request.break_glass else "nobody"
     )
     return console.stack(
-        console.text(
-            f"{row.id} {change_words.of_run(row)}: {change_words.run_state(row.state)}", "bold"
-        ),
+        console.text(f"{row.id} {change_words.of_run(row)}: {change_words.run_state(row)}", "bold"),
         console.prose(
             f"Asked by {request.requester} ({request.id}, {request.code}), approved by {approved}."
         ),

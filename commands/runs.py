@@ -50,7 +50,7 @@ def slack(report: RunsReport, context: Context) -> Card:
     rows = fit([_row(row) for row in report.runs], budget=room(above) - 400, at_most=SHOWN)
     left = report.total - len(rows.shown)
     below = [small_print(f"{counted(left, 'older run')} not shown.")] if left else []
-    first = ", ".join(f"{row.id} {change_words.run_state(row.state)}" for row in report.runs[:3])
+    first = ", ".join(f"{row.id} {change_words.run_state(row)}" for row in report.runs[:3])
     return Card(f"{what}. {first}".strip(), (*above, *rows.shown, *below))
 
 
@@ -59,7 +59,7 @@ def _row(row: RunRow) -> Block:
         "{id} {what}: {state}\n{outcomes} · {when}",
         id=bold(row.id),
         what=change_words.of_run(row),
-        state=change_words.run_state(row.state),
+        state=change_words.run_state(row),
         outcomes=cards.prose(change_words.outcomes(row)),
         when=ago(row.started_at or row.created_at),
     )
@@ -82,7 +82,7 @@ def terminal(report: RunsReport, context: Context) -> RenderableType:
         table.add_row(
             console.text(row.id, "bold"),
             console.text(change_words.of_run(row)),
-            console.text(change_words.run_state(row.state)),
+            console.text(change_words.run_state(row)),
             console.text(change_words.outcomes(row)),
             console.text(ago_in_words(row.started_at or row.created_at, context.now)),
         )

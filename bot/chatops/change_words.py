@@ -39,9 +39,11 @@ OUTCOMES: Final = {
 }
 
 
-def run_state(state: RunState) -> str:
-    """Where a run stands."""
-    return RUN_STATES.get(state, state.value.replace("_", " "))
+def run_state(row: RunRow) -> str:
+    """Where a run stands. A rehearsal sends nothing, and that is how it should end."""
+    if row.rehearsal and row.state is RunState.ABANDONED:
+        return "rehearsed, nothing was sent"
+    return RUN_STATES.get(row.state, row.state.value.replace("_", " "))
 
 
 def what(operation: Operation, nodes: int, environment: str, *, rehearsal: bool) -> str:

@@ -38,7 +38,7 @@ def run_card(report: RunReport, *, detailed: bool = True) -> Card:
     """The live card: bar, counts, current wave, failing nodes with their reasons, and what can be done now."""
     run = report.run
     what = change_words.of_run(run)
-    told = change_words.run_state(run.state)
+    told = change_words.run_state(run)
     title = f"{_SIGNS.get(run.state, '▶️')} {run.id} {what}: {told}"
     buttons = run_buttons(report)
     return Card(
@@ -198,7 +198,7 @@ def gate_card(report: RunReport, wave: int) -> Card:
 def receipt_card(report: RunReport) -> Card:
     """What the run brought, proved by the scan after it: closed, still open, failed or lost, who and how long."""
     run, receipt = report.run, report.receipt or {}
-    told = change_words.run_state(run.state)
+    told = change_words.run_state(run)
     lines = receipt_lines(receipt)
     took = span(run.ended_at - run.started_at) if run.ended_at and run.started_at else ""
     return Card(

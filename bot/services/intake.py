@@ -58,7 +58,7 @@ Handler = Callable[[Person, Mapping[str, Any]], Effect]
 
 
 class Intake:
-    """Takes up items of the inbox. Called by the worker alone, one item at a time."""
+    """Takes up items of the inbox. Two threads may take the same item: one of them gets it."""
 
     def __init__(
         self,

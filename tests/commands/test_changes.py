@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.chatops import modals
+from bot.chatops import modals, run_cards
 from bot.chatops.context import Surface
 from bot.chatops.notices import draw
 from bot.chatops.reply import Card
@@ -119,6 +122,7 @@ def test_a_rehearsal_says_so_everywhere(tmp_path: Path) -> None:
         if kind not in {noticing.REMINDER, noticing.GATE}:
             assert "Rehearsal" in card.text, kind
     stage.finish(run, RunState.ABANDONED, clean=0)
+    assert "rehearsed, nothing was sent" in drawn(stage, noticing.RUN, run.id).text
     assert "Rehearsal" in json.dumps(drawn(stage, noticing.RECEIPT, run.id).blocks)
     stage.close()
 
@@ -234,6 +238,18 @@ def test_where_changes_are_not_set_up_it_says_so(text: str) -> None:
 def test_a_run_that_is_not_there(stage: Stage) -> None:
     with pytest.raises(NotFound, match="no run “X-9”"):
         stage.desk.answer("run X-9", ANA, surface=Surface.SLACK)
+
+
+@given(st.dictionaries(st.sampled_from(NodeOutcome), st.integers(0, 3000)))
+def test_the_bar_has_twenty_pieces_and_shows_every_failure(counts: dict[NodeOutcome, int]) -> None:
+    """One failed node of thousands is seen; nothing is green that did not succeed."""
+    row = SimpleNamespace(outcomes=counts, nodes=sum(counts.values()))
+    shown = run_cards.bar(SimpleNamespace(run=row))  # type: ignore[arg-type]
+    assert len(shown) == run_cards.BAR
+    open_ones = {NodeOutcome.SUCCESS, NodeOutcome.PENDING, NodeOutcome.RUNNING}
+    bad = sum(number for one, number in counts.items() if one not in open_ones)
+    assert ("🟥" in shown) == (bad > 0)
+    assert counts.get(NodeOutcome.SUCCESS, 0) or "🟩" not in shown
 
 
 OURS = ("<!date^", "<@")

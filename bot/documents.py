@@ -121,8 +121,8 @@ def rights_markdown() -> str:
             "The policy: [deploy/iam-installer.json](../deploy/iam-installer.json). Give it to a role of its own, "
             "named as `install_role` beside `role`: patchbot assumes it for nothing but a send whose approval stands, "
             "and to cancel one. The session of a send is called `patchbot-<run>`, so CloudTrail names the run. "
-            f"It needs `{ASSUMING.action}` like the other role. Without `install_role` the credentials for reading need this, "
-            "too.\n",
+            f"It needs `{ASSUMING.action}` like the other role. Without `install_role` the credentials for reading "
+            "need this, too.\n",
             *_rights_table(CHANGING),
             "",
             f"`ssm:SendCommand` is allowed on the patch document and on nodes that carry the tag `{key}={value}`: tag "

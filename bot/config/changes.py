@@ -1,4 +1,4 @@
-"""The tables of patchbot.toml about changes in every environment: tickets, nodes that are never touched, freezes, the ledger."""
+"""The tables of patchbot.toml about changes everywhere: tickets, nodes never touched, freezes, the ledger."""
 
 from __future__ import annotations
 

@@ -18,10 +18,11 @@ import sqlite_utils
 
 from bot.core.audit import GENESIS, Entry, Finding, Head, Link, link_hash
 from bot.core.errors import StorageError
+from bot.core.runs import DispatchState
 from bot.store import ledger_chain as chain
 from bot.store import ledger_rows as rows
 from bot.store.ledger_schema import APPEND_ONLY, LASTING
-from tests.store.ledgers import ENTRY, StillClock, about, approved, begin, open_ledger
+from tests.store.ledgers import ENTRY, StillClock, a_plan, about, approved, ask, begin, open_ledger
 
 LENGTH = 60
 FLIPS = 1_500
@@ -329,3 +330,52 @@ def test_what_sqlite_utils_does_to_triggers_is_noticed_at_the_start(
     with pytest.raises(StorageError, match="read-only"), again.change():
         pytest.fail("it was written")
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("INSERT INTO vote SELECT id, digest, 'U0MALLORY', 'now', 1 FROM request WHERE id = 'R-2'", "a vote on R-2"),
+        ("UPDATE vote SET person = 'U0MALLORY' WHERE person = 'UBOB'", "a vote on R-1"),
+        ("UPDATE request SET state = 'approved', ended_at = 'now' WHERE id = 'R-2'", "R-2 did not end"),
+        ("UPDATE request SET state = 'pending', ended_at = NULL WHERE id = 'R-1'", "R-1 is open"),
+        ("UPDATE request SET requester = 'U0MALLORY' WHERE id = 'R-2'", "nobody asked for R-2"),
+        ("UPDATE request SET digest = (SELECT digest FROM request WHERE id = 'R-1') WHERE id = 'R-2'", "another plan"),
+        ("INSERT INTO request SELECT 'R-9', version, 'approved', environment, operation, digest, requester, reason,"
+         " ticket, created_at, expires_at, rules, break_glass, 'now', ended_by, ended_why FROM request"
+         " WHERE id = 'R-2'",
+         "nobody asked for R-9"),
+        ("UPDATE dispatch SET state = 'planned', command_id = NULL", "X-1/run-1 is planned, but it went out"),
+    ],
+)  # fmt: skip
+def test_decisions_and_sends_that_the_log_does_not_know_are_noticed(
+    tmp_path: Path, statement: str, problem: str
+) -> None:
+    """By the check and at the start: a vote that was put in, a decision that was changed, a send made unsent."""
+    ledger = open_ledger(tmp_path)
+    run = begin(ledger, approved(ledger))
+    ask(ledger, a_plan(7))
+    sending = replace(ledger.dispatches(run.id)[0], state=DispatchState.SENDING)
+    with ledger.change() as change:
+        entry = about(sending.subject, "dispatch.intended")
+        change.move_dispatch(sending, was="planned", entries=[entry])
+    ledger.close()
+    assert open_and_close(tmp_path) == ("", "")
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        triggers = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
+        found = connection.execute(triggers).fetchall()
+        for name, _ in found:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(statement)
+        for _, sql in found:
+            connection.execute(sql)
+    reason, told = open_and_close(tmp_path)
+    assert problem in reason
+    assert problem in told
+
+
+def open_and_close(directory: Path) -> tuple[str, str]:
+    ledger = open_ledger(directory)
+    told = (ledger.read_only_reason, ledger.verify().problem)
+    ledger.close()
+    return told

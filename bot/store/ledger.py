@@ -24,6 +24,7 @@ from bot.store import ledger_lock, ledger_start
 from bot.store import ledger_rows as rows
 from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import LedgerFile
+from bot.store.ledger_witness import unwitnessed
 from bot.store.rows import from_time, to_time
 
 INBOX_LIMIT = 10_000
@@ -274,8 +275,12 @@ class SqliteLedger:
         return replace(head, mac=head_mac(self.key, head)) if self.key else head
 
     def verify(self, anchor: Head | None = None) -> Finding:
-        """Check the whole chain."""
-        return chain.verify(self.id, self.links(), anchor=anchor)
+        """Check the whole chain, and that the tables hold nothing which it contradicts."""
+        found = chain.verify(self.id, self.links(), anchor=anchor)
+        if found.sound:
+            with self._file.reading() as connection:
+                found = replace(found, problem=unwitnessed(connection))
+        return found
 
 
 def _take(connection: sqlite3.Connection, key: str, now: datetime) -> None:

@@ -20,6 +20,7 @@ from bot.store import ledger_chain as chain
 from bot.store.database import transaction
 from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import APPLICATION_ID, LedgerFile, open_for_reading, open_writer
+from bot.store.ledger_witness import unwitnessed
 
 VERSION = 1
 SCHEMA = "15f9d9778b17b491ccbdca240bf883dfbfb65d33a2f061f970fed68ec27c719d"
@@ -141,6 +142,8 @@ def _check(path: Path, connection: sqlite3.Connection, ledger: str) -> None:
     found = _verify(path, ledger, None)
     if not found.sound:
         raise _Wrong(f"row {found.bad_seq} of its audit log is wrong: {found.problem}")
+    if problem := unwitnessed(connection):
+        raise _Wrong(f"its audit log says otherwise: {problem}")
 
 
 def fingerprint(connection: sqlite3.Connection) -> str:

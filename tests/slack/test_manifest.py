@@ -53,11 +53,14 @@ def test_the_local_slack_asks_for_no_other_scope_than_the_table() -> None:
 def test_the_manifest_holds_the_least_it_can() -> None:
     made = manifest(Registry("commands"))
     assert made["oauth_config"]["scopes"]["bot"] == [
+        "channels:history",
         "channels:read",
         "chat:write",
         "commands",
         "files:write",
+        "groups:history",
         "groups:read",
+        "im:history",
         "im:write",
         "usergroups:read",
         "users:read",

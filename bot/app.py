@@ -109,7 +109,7 @@ class App:
             )
         self._metrics = Metrics(self.services.compliance, clock=self._clock)
         with ExitStack() as stack:
-            engine = stack.enter_context(self._engine(secrets))
+            engine = stack.enter_context(self._engine())
             bot = self._bot = self._slack_bot(secrets, engine)
             # In this order at the end: finish what can be finished, then give up the readings that hang.
             stack.callback(self._gateway.close)
@@ -138,7 +138,7 @@ class App:
             yield address
 
     @contextmanager
-    def _engine(self, secrets: Secrets) -> Iterator[Engine | None]:
+    def _engine(self) -> Iterator[Engine | None]:
         """What changes servers, where AWS is the real gateway; tests of the reading side bring another one."""
         from bot.aws.gateway import AwsGateway
 
@@ -152,12 +152,35 @@ class App:
             self._gateway,
             self.services.compliance,
             clock=self._clock,
-            given_key=secrets.patchbot_ledger_key.get_secret_value(),
             timing=self._timing,
         ) as engine:
             self.services = replace(self.services, installs=engine.installs, ledger=engine.ledger)
             self.desk = Desk(self.services, clock=self._clock)
             yield engine
+
+    def look_at_ledger(self) -> None:
+        """Let the desk answer from the ledger, beside the process that has it. Where there is none, nothing changes."""
+        from bot.auditing import ledger_place
+        from bot.aws.commands import AwsCommands
+        from bot.aws.gateway import AwsGateway
+        from bot.services.installs import Installs
+        from bot.services.surveying import Surveyor
+        from bot.store.opening import open_for_reading
+
+        place = ledger_place(self.settings)
+        ledger = open_for_reading(place, clock=self._clock) if place.path.is_file() else None
+        installs = None
+        if isinstance(self._gateway, AwsGateway):
+            surveyor = Surveyor(
+                self.services.compliance,
+                AwsCommands(self._gateway),
+                ledger,
+                rules=self.settings.change_rules(),
+                clock=self._clock,
+            )
+            installs = Installs(ledger, surveyor, clock=self._clock)
+        self.services = replace(self.services, installs=installs, ledger=ledger)
+        self.desk = Desk(self.services, clock=self._clock)
 
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""

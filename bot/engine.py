@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.auditing import ledger_place
 from bot.aws.commands import AwsCommands
 from bot.chatops.notices import draw
 from bot.config import Settings
@@ -23,16 +23,14 @@ from bot.services.intake import Intake
 from bot.services.people import PersonLookup
 from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
-from bot.store.heads import HeadKeeper, kept_heads, load_key
+from bot.store.heads import HeadKeeper
 from bot.store.ledger import SqliteLedger
+from bot.store.opening import open_ledger
 from bot.worker.worker import Worker
 
 if TYPE_CHECKING:
     from bot.aws.gateway import AwsGateway
     from bot.worker.timing import Timing
-
-LEDGER = "ledger.db"
-HEADS = "heads"
 
 
 @dataclass(slots=True)
@@ -88,22 +86,13 @@ def running(
     compliance: Compliance,
     *,
     clock: Clock,
-    given_key: str = "",
     timing: Timing | None = None,
 ) -> Iterator[Engine]:
     """The engine with the ledger open for this process alone; closed at the end, with its last head kept.
 
     Raises StorageError when another process has the ledger, ConfigurationError for a key that is too short.
     """
-    directory: Path = settings.data_dir
-    heads = directory / HEADS
-    key = load_key(directory, given=given_key, make=True)
-    anchors, doubt = kept_heads(heads, key=key)
-    ledger = SqliteLedger.open(
-        directory / LEDGER, clock=clock, key=key, anchors=anchors, doubt=doubt
-    )
-    keeper = HeadKeeper(ledger, heads)
-    ledger.watch_dispatches(keeper.after_dispatch)
+    ledger, keeper = open_ledger(ledger_place(settings), clock=clock)
     commands = AwsCommands(gateway)
     surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
     engine = Engine(

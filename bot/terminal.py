@@ -89,6 +89,9 @@ def answer(app: App, text: str, *, timezone: str, as_json: bool, color: bool | N
     """
     person = replace(OPERATOR, timezone=timezone)
 
+    if app.desk.asks_ledger(text):
+        app.look_at_ledger()
+
     def ask(progress: Progress) -> Answer:
         return app.desk.answer(text, person, surface=Surface.TERMINAL, progress=progress)
 

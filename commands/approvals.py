@@ -75,6 +75,7 @@ def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
 
 COMMAND = Command(
     name="approvals",
+    asks_ledger=True,
     summary="what waits for an approval",
     arguments=ApprovalsArguments,
     run=run,

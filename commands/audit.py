@@ -198,6 +198,7 @@ def terminal(report: AuditReport, context: Context) -> RenderableType:
 
 COMMAND = Command(
     name="audit",
+    asks_ledger=True,
     summary="what was asked, refused, decided and sent, and whether the log of it is whole",
     arguments=AuditArguments,
     run=run,

@@ -26,6 +26,7 @@ def run(arguments: InstallArguments, context: Context) -> PlanReport:
 
 COMMAND = Command(
     name="install",
+    asks_ledger=True,
     summary="plan an Install: pre-flight and preview, then approval, waves and a receipt",
     arguments=InstallArguments,
     run=run,

@@ -90,6 +90,7 @@ def terminal(report: RunReport, _context: Context) -> RenderableType:
 
 COMMAND = Command(
     name="run",
+    asks_ledger=True,
     summary="one run: nodes, sends, receipt",
     arguments=RunArguments,
     run=run,

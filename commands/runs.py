@@ -95,6 +95,7 @@ def terminal(report: RunsReport, context: Context) -> RenderableType:
 
 COMMAND = Command(
     name="runs",
+    asks_ledger=True,
     summary="what runs and what ran",
     arguments=RunsArguments,
     run=run,

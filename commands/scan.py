@@ -25,6 +25,7 @@ def run(arguments: ScanArguments, context: Context) -> PlanReport:
 
 COMMAND = Command(
     name="scan",
+    asks_ledger=True,
     summary="have the nodes of an environment scanned again",
     arguments=ScanArguments,
     run=run,

@@ -71,6 +71,10 @@ class Desk:
             raise
         return command, parse(text, keys=command.arguments.option_keys())
 
+    def asks_ledger(self, text: str) -> bool:
+        """Whether the ledger must be there to answer `text`. Raises UsageError and NotFound."""
+        return self.understand(text)[0].asks_ledger
+
     def answer(
         self,
         text: str,

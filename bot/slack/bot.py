@@ -33,8 +33,9 @@ from bot.slack.response_urls import ResponseUrls
 
 _log: Final = structlog.get_logger("bot.slack.bot")
 _NOTICES: Final = 100
-_FORMS: Final = 40
-_INTAKE: Final = 10_000
+_FORMS: Final = 60
+_FORMS_EACH: Final = 4
+_ANSWERS: Final = 1_000
 
 Changing = Callable[[LivePeople, Callable[[], str]], Parts]
 
@@ -96,7 +97,7 @@ class SlackBot:
         if self._noticeboard is not None:
             self._noticeboard.start()
         if self._changes is not None:
-            self._changes.take_up()
+            self._changes.start()
 
     def handle_http(self, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         """Answer one HTTP request of Slack. Its signature is to be checked before; Bolt checks it once more."""
@@ -131,8 +132,10 @@ class SlackBot:
         """
         deadline = time.monotonic() + timeout
         finished = True
+        if self._changes is not None:
+            self._changes.stop(max(0.0, deadline - time.monotonic()) / 2)
         if self._noticeboard is not None:
-            self._noticeboard.stop()
+            self._noticeboard.stop(max(0.0, deadline - time.monotonic()) / 2)
         for pool in self._pools:
             finished &= pool.stop(max(0.0, deadline - time.monotonic()))
         if self._socket is not None:
@@ -195,7 +198,7 @@ def create_slack_bot(
     pool = Pool(workers, queue_limit, share=questions_each, name="slack-answers")
     notices = Pool(1, _NOTICES, name="slack-notices")
     app = bolt_app([signing_secret, old_signing_secret], api_url=api_url)
-    forms, intake = Pool(4, _FORMS, name="slack-forms"), Pool(1, _INTAKE, name="slack-intake")
+    forms, intake = Pool(4, _FORMS, name="slack-forms"), Pool(2, _INTAKE, name="slack-intake")
     changes = noticeboard = None
     if changing is not None:
         people = LivePeople(
@@ -211,8 +214,10 @@ def create_slack_bot(
             desk,
             api=api,
             directory=directory,
-            forms=forms,
-            intake=intake,
+            people=people,
+            opening=opening,
+            filling=filling,
+            telling=telling,
             redraw=noticeboard.wake,
         )
     Listeners(answering, pool=pool, notices=notices, clock=clock, changes=changes).register(app)
@@ -220,7 +225,7 @@ def create_slack_bot(
         app,
         api=api,
         directory=directory,
-        pools=(pool, notices, forms, intake),
+        pools=(pool, notices, opening, filling, telling),
         changes=changes,
         noticeboard=noticeboard,
         app_token=app_token,

@@ -43,7 +43,8 @@ def action_id(show: Show, label: str) -> str:
 class Command(Generic[A, R]):
     """A subcommand: what it takes, what it does, and how the answer looks in Slack and in a terminal.
 
-    `asks_ledger`: a terminal opens the ledger for it first. With `modal` the answer to somebody who types it in Slack is that form; `slack` is for where none can be opened.
+    `asks_ledger`: a terminal opens the ledger for it first.
+    With `modal` the answer to somebody who types it in Slack is that form; `slack` is for where none can be opened.
     `run` may take long and may call services; the renderings are pure. `file` gives the answer as a file where that
     makes sense. `exit_code` is the terminal's (0 answered, 3 answered with gaps).
     """

@@ -117,16 +117,9 @@ def link_hash(ledger: str, link: Link) -> bytes:
         link.subject,
         link.body,
     )
-    sha = hashlib.sha256()
-    for text in fields:
-        _feed(sha, text.encode("utf-8", "surrogateescape"))
-    _feed(sha, link.prev)
-    return sha.digest()
-
-
-def _feed(sha: Any, part: bytes) -> None:
-    sha.update(len(part).to_bytes(8, "big"))
-    sha.update(part)
+    parts = [*(text.encode("utf-8", "surrogateescape") for text in fields), link.prev]
+    fed = b"".join(part for one in parts for part in (len(one).to_bytes(8, "big"), one))
+    return hashlib.sha256(fed).digest()
 
 
 def head_mac(key: bytes, head: Head) -> bytes:

@@ -354,7 +354,7 @@ def test_a_directory_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises((StorageError, NotADirectoryError, FileExistsError)):
         open_ledger(tmp_path / "file")
     (tmp_path / "ledger.db").mkdir()
-    with pytest.raises(StorageError, match="cannot be used"):
+    with pytest.raises(StorageError, match="no plain file"):
         open_ledger(tmp_path)
 
 

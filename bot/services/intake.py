@@ -87,6 +87,16 @@ class Intake:
                 _log.info("%s was overtaken by another change and is looked at again", item.kind)
         return self._refuse(item, Refusal("too many people change it at this moment"))
 
+    def give_up(self, item: InboxItem, incident: str) -> Reply:
+        """Refuse an item on which `take` failed unexpectedly, so that it is not done at some later time unasked."""
+        return self._refuse(
+            item,
+            Refusal(
+                "something went wrong on my side",
+                hint=f"Tell your patchbot admin the error id {incident}.",
+            ),
+        )
+
     def _take(self, item: InboxItem) -> Reply:
         try:
             handler = self._handlers.get(item.kind, _unknown)

@@ -169,6 +169,22 @@ class SlackApi:
         )
         return list(answer.get("messages") or ())
 
+    def replies_since(
+        self, channel: str, thread_ts: str, oldest: float
+    ) -> Sequence[Mapping[str, Any]]:
+        """The messages of a thread since then, with their metadata."""
+        answer = _asked(
+            lambda: self._read.conversations_replies(
+                channel=channel,
+                ts=thread_ts,
+                oldest=f"{oldest:.6f}",
+                limit=100,
+                include_all_metadata=True,
+            ),
+            "conversations.replies",
+        )
+        return list(answer.get("messages") or ())
+
     def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal; the trigger is good once and for three seconds. Returns the view's id."""
         answer = _asked(

@@ -198,7 +198,9 @@ def create_slack_bot(
     pool = Pool(workers, queue_limit, share=questions_each, name="slack-answers")
     notices = Pool(1, _NOTICES, name="slack-notices")
     app = bolt_app([signing_secret, old_signing_secret], api_url=api_url)
-    forms, intake = Pool(4, _FORMS, name="slack-forms"), Pool(2, _INTAKE, name="slack-intake")
+    opening = Pool(4, _FORMS, share=_FORMS_EACH, name="slack-opening")
+    filling = Pool(4, _FORMS, share=_FORMS_EACH, name="slack-filling")
+    telling = Pool(2, _ANSWERS, name="slack-telling")
     changes = noticeboard = None
     if changing is not None:
         people = LivePeople(

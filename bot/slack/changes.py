@@ -1,43 +1,42 @@
 """Clicks and forms that change something: on disk before the ack, taken up once, answered to whoever clicked.
 
-What a click says is ids only. Modals are opened at once with a placeholder, because a trigger is good for three
-seconds, and filled from the ledger or from AWS afterwards.
+What a click says is ids only; everything else is looked up in the ledger again.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from slack_bolt import Ack
 
 from bot.chatops import acts, modals, submissions
-from bot.chatops.acts import Act, Verb
+from bot.chatops.acts import Act
 from bot.chatops.command import AnyCommand
-from bot.chatops.context import Surface
 from bot.chatops.desk import Desk
 from bot.chatops.reply import Card
-from bot.core.errors import NotAllowed, NotFound, PatchbotError, SlackError, StorageError
+from bot.core.errors import PatchbotError, StorageError
 from bot.core.ledger import InboxItem, Ledger, Notice
 from bot.core.plans import Plan
 from bot.core.ports import Clock
 from bot.core.requests import Request
-from bot.services.intake import Intake, Reply
+from bot.services.intake import Intake
+from bot.services.people import PersonLookup
+from bot.slack.answering import new_incident
 from bot.slack.api import SlackApi
+from bot.slack.forms import Forms
 from bot.slack.identity import Directory
 from bot.slack.incoming import Json, Origin, Question, clicked_act, submitted
-from bot.slack.messages import message, says
+from bot.slack.loop import Loop
 from bot.slack.pool import Pool
+from bot.slack.telling import Teller
 
-_log = logging.getLogger(__name__)
-_TITLES: Final[Mapping[Verb, str]] = {
-    Verb.APPROVE: "Approve",
-    Verb.DENY: "Deny",
-    Verb.BREAK_GLASS: "Break glass",
-    Verb.REVIEW: "Review",
-}
+READING: Final = frozenset({"request.submit", "run.retry_failed"})
+"""Items that AWS is read for. They have a thread of their own: nobody's Stop waits a minute behind a reading."""
+
+_log: Final = structlog.get_logger("bot.slack.changes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,186 +61,156 @@ class Changes:
         *,
         api: SlackApi,
         directory: Directory,
-        forms: Pool,
-        intake: Pool,
+        people: PersonLookup,
+        opening: Pool,
+        filling: Pool,
+        telling: Pool,
         redraw: Callable[[], None],
     ) -> None:
         self._parts = parts
-        self._desk = desk
-        self._api = api
-        self._directory = directory
-        self._forms = forms
-        self._intake = intake
         self._redraw = redraw
+        self._teller = Teller(api, telling)
+        self._forms = Forms(
+            parts.ledger,
+            desk,
+            must_type=parts.must_type,
+            api=api,
+            directory=directory,
+            people=people,
+            opening=opening,
+            filling=filling,
+            teller=self._teller,
+            refused=self._keep_refusal,
+        )
+        self._deciding = Loop(lambda: self._take(reading=False), name="intake")
+        self._asking = Loop(lambda: self._take(reading=True), name="intake-reading")
+        self._held: set[str] = set()
+
+    def start(self) -> None:
+        """Take up what was clicked before the last stop, and from now on what is clicked."""
+        self._deciding.start()
+        self._asking.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End after the items under way. What waits then is in the inbox for the next start."""
+        self._deciding.stop(timeout)
+        self._asking.stop(timeout)
 
     def form_of(self, question: Question) -> AnyCommand | None:
         """The command behind a typed question, where it answers with a form; None for all others."""
-        try:
-            command, _ = self._desk.understand(question.text)
-        except PatchbotError:
-            return None
-        return command if command.modal is not None else None
+        return self._forms.form_of(question)
 
     def ask(self, ack: Ack, question: Question, trigger_id: str, command: AnyCommand) -> None:
         """`/patch install …`: open its form and ack."""
-        person = question.origin.sender.user_id
-        taken = self._forms.submit(
-            lambda: self._open_request(question, trigger_id, command),
-            lambda error: self._not_opened(question.origin, error),
-            owner=person,
-        )
-        ack() if taken else ack(text="Too much at once. Try again in a moment.")
+        self._forms.ask(question, trigger_id, command)
+        ack()
 
     def click(self, ack: Ack, body: Json) -> None:
         """A button that changes something, or that asks first in a modal."""
         found = clicked_act(body)
         act = acts.act(found.action_id, found.value)
-        if act is None:
-            self._forms.submit(
-                lambda: self._tell(
-                    found.origin, "That button is not one I know any more. Ask again."
-                ),
-                lambda _error: None,
+        if act is None or not found.trigger_id:
+            text = (
+                "That button is not one I know any more. Nothing was done; ask again for the card."
             )
+            self._teller.tell(found.origin, text)
             ack()
         elif act.asks_first:
-            self._forms.submit(
-                lambda: self._open_decision(act, found.origin, found.trigger_id),
-                lambda error: self._not_opened(found.origin, error),
-                owner=found.origin.sender.user_id,
-            )
+            self._forms.decide(act, found.origin, found.trigger_id)
             ack()
         else:
-            body_kept = {**act.ids, "channel": found.origin.channel}
-            self._keep(ack, f"click/{found.trigger_id}", act.kind, found.origin, body_kept)
+            kept = {**act.ids, "channel": found.origin.channel}
+            self._keep(ack, f"click/{found.trigger_id}", act.kind, found.origin, kept)
 
     def submit(self, ack: Ack, body: Json) -> None:
         """A form was sent off: errors beside its fields, or into the inbox."""
         view, origin = submitted(body)
         try:
             told = self._read(view)
-        except (KeyError, TypeError, ValueError) as error:
-            _log.warning("A form cannot be read: %r", error)
-            ack(
-                response_action="update",
-                view=modals.sorry("Not sent", "That form was not complete.", "Ask again."),
-            )
+            key = f"view/{view['id']}/{view['hash']}"
+        except PatchbotError as error:
+            ack(response_action="update", view=modals.sorry("Not sent", error.message, error.hint))
+            return
+        except Exception as error:  # noqa: BLE001 - what is no form of ours may be anything, and is not sent
+            incident = new_incident()
+            _log.warning("form.unreadable", error_id=incident, exc_info=error)
+            hint = f"Nothing was done. Ask again; your patchbot admin finds {incident} in the log."
+            view = modals.sorry("Not sent", "That form was not complete.", hint)
+            ack(response_action="update", view=view)
             return
         if told.errors:
             ack(response_action="errors", errors=dict(told.errors))
             return
         origin = Origin(origin.sender, channel=str(told.body.get("channel") or ""))
-        self._keep(ack, f"view/{view.get('id')}/{view.get('hash')}", told.kind, origin, told.body)
+        self._keep(ack, key, told.kind, origin, told.body)
 
-    def take_all(self) -> None:
-        """Take up everything that waits in the inbox, and answer whoever clicked."""
+    def take_up(self) -> None:
+        """Have what waits in the inbox taken up now."""
+        self._deciding.wake()
+        self._asking.wake()
+
+    def _take(self, *, reading: bool) -> None:
+        """Take up what waits, and answer whoever clicked. An item that fails does not keep the others waiting."""
+        loop = self._asking if reading else self._deciding
         for item in self._parts.ledger.inbox():
-            reply = self._parts.intake.take(item)
+            if loop.stopping:
+                return
+            if (item.kind in READING) is not reading:
+                continue
+            try:
+                reply = self._parts.intake.take(item)
+            except StorageError as error:
+                self._hold(item, f"It waits, and is done as soon as it can be: {error}")
+                continue
+            except Exception as error:  # noqa: BLE001 - told and logged; the items behind it are not to wait for it
+                incident = new_incident()
+                _log.error("intake.failed", error_id=incident, key=item.key, exc_info=error)
+                reply = self._parts.intake.give_up(item, incident)
+            self._held.discard(item.key)
             self._parts.moved()
             self._redraw()
             if reply is not None:
-                self._answer(item, reply)
+                self._teller.tell(_sender(item, reply.channel), reply.text)
 
-    def take_up(self) -> None:
-        """Have `take_all` done soon, by the one thread that does it."""
-        self._intake.submit(self.take_all, _not_taken)
+    def _hold(self, item: InboxItem, text: str) -> None:
+        """Tell once why an item waits."""
+        if item.key not in self._held:
+            self._held.add(item.key)
+            _log.error("intake.held", key=item.key, reason=text)
+            self._teller.tell(_sender(item, str(item.body.get("channel") or "")), text)
 
     def _keep(self, ack: Ack, key: str, kind: str, origin: Origin, body: Mapping[str, Any]) -> None:
         """On disk first, then the ack. Where it cannot be stored there is no ack, and Slack says that it failed."""
-        team = origin.sender.teams[0] if origin.sender.teams else ""
-        item = InboxItem(key, kind, origin.sender.user_id, team, dict(body), self._parts.clock())
         try:
-            self._parts.ledger.put_inbox(item)
-        except StorageError as error:
-            _log.error("A click could not be stored: %s", error)
-            text = f"That was not done: {error}"
-            self._forms.submit(lambda: self._tell(origin, text), lambda _error: None)
+            self._put(key, kind, origin, body)
+        except Exception as error:  # noqa: BLE001 - an ack would say that it is done
+            incident = new_incident()
+            _log.error("click.unkept", error_id=incident, key=key, exc_info=error)
+            why = str(error) if isinstance(error, StorageError) else f"Error id {incident}."
+            self._teller.tell(origin, f"That was not done, for I could not store it. {why}")
             return
         ack()
         self.take_up()
+
+    def _keep_refusal(self, act: Act, origin: Origin) -> None:
+        """Somebody may not even see a form: the intake, which knows nothing of this kind, refuses and audits it."""
+        key = f"form/{new_incident()}{new_incident()}"
+        self._put(key, f"form.{act.verb}", origin, {**act.ids, "channel": origin.channel})
+        self.take_up()
+
+    def _put(self, key: str, kind: str, origin: Origin, body: Mapping[str, Any]) -> None:
+        sender = origin.sender
+        team = " ".join(dict.fromkeys(sender.teams))
+        now = self._parts.clock()
+        self._parts.ledger.put_inbox(InboxItem(key, kind, sender.user_id, team, dict(body), now))
 
     def _read(self, view: Mapping[str, Any]) -> submissions.Submitted:
         if view.get("callback_id") == modals.REQUEST:
             return submissions.read_request(view, self._parts.clock())
         told = submissions.read_decision(view)
-        plan = (
-            self._plan(str(told.body.get("request", "")))[1] if told.body.get("request") else None
-        )
-        return submissions.read_decision(view, nodes=len(plan.nodes) if plan else None)
-
-    def _open_request(self, question: Question, trigger_id: str, command: AnyCommand) -> None:
-        view_id = self._api.open_view(trigger_id, modals.loading(command.name.capitalize()))
-        try:
-            person = self._directory.identify(question.origin.sender).person
-            answer = self._desk.answer(question.text, person, surface=Surface.SLACK)
-            assert command.modal is not None  # noqa: S101 - form_of saw to it
-            view = modals.placed(
-                command.modal(answer.report, answer.context), question.origin.channel
-            )
-        except PatchbotError as error:
-            view = modals.sorry(command.name.capitalize(), error.message, error.hint)
-        self._api.fill_view(view_id, view)
-
-    def _open_decision(self, act: Act, origin: Origin, trigger_id: str) -> None:
-        view_id = self._api.open_view(trigger_id, modals.loading(_TITLES[act.verb]))
-        try:
-            request, plan = self._plan(str(act.ids["request"]))
-            view = modals.placed(self._decision(act.verb, request, plan), origin.channel)
-        except PatchbotError as error:
-            view = modals.sorry(_TITLES[act.verb], error.message, error.hint)
-        self._api.fill_view(view_id, view)
-
-    def _decision(self, verb: Verb, request: Request, plan: Plan) -> Any:
-        if not request.is_open and verb is not Verb.REVIEW:
-            raise NotAllowed(f"{request.id} is {request.state.value} already.")
-        typed = self._parts.must_type(request, plan)
-        match verb:
-            case Verb.APPROVE:
-                return modals.approve_modal(request, plan, typed=typed)
-            case Verb.DENY:
-                return modals.deny_modal(request, plan)
-            case Verb.BREAK_GLASS:
-                return modals.break_glass_modal(request, plan, typed=typed)
-            case _:
-                return modals.review_modal(request, plan)
-
-    def _plan(self, request_id: str) -> tuple[Request, Plan]:
-        request = self._parts.ledger.request(request_id)
-        plan = self._parts.ledger.plan(request.digest) if request is not None else None
-        if request is None or plan is None:
-            raise NotFound(
-                f"There is no request {request_id}.", hint="`/patch approvals` lists them."
-            )
-        return request, plan
-
-    def _answer(self, item: InboxItem, reply: Reply) -> None:
-        team = (item.team,) if item.team else ()
-        sender = Origin.for_person(item.person, team, reply.channel)
-        try:
-            self._tell(sender, reply.text)
-        except SlackError as error:
-            _log.warning("An answer could not be brought to %s: %s", item.person, error.code)
-
-    def _tell(self, origin: Origin, text: str) -> None:
-        """To the person only: in the channel where they clicked, else as a direct message."""
-        body = message(says(text)).body()
-        user_id = origin.sender.user_id
-        if origin.channel and not origin.channel.startswith("D"):
-            try:
-                self._api.post_privately(origin.channel, user_id, body)
-            except SlackError as error:
-                _log.info("A private answer goes by direct message: %s", error.code)
-            else:
-                return
-        self._api.post(self._api.open_direct_message(user_id), body)
-
-    def _not_opened(self, origin: Origin, error: BaseException | None) -> None:
-        _log.warning("A form could not be opened: %r", error)
-        self._forms.submit(
-            lambda: self._tell(origin, "I could not open the form in time. Try again."),
-            lambda _error: None,
-        )
+        _, plan = self._forms.plan(str(told.body.get("request", "")))
+        return submissions.read_decision(view, nodes=len(plan.nodes))
 
 
-def _not_taken(error: BaseException | None) -> None:
-    _log.error("The inbox could not be taken up: %r", error)
+def _sender(item: InboxItem, channel: str) -> Origin:
+    return Origin.for_person(item.person, tuple(item.team.split()), channel)

@@ -40,6 +40,10 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
             ("channels:read", "groups:read"),
         ),
         "conversations.open": Method("open the direct message an answer goes to", ("im:write",)),
+        "conversations.replies": Method(
+            "find a card again in its thread",
+            ("channels:history", "groups:history", "im:history"),
+        ),
         "files.completeUploadExternal": Method("share a CSV file", ("files:write",)),
         "files.getUploadURLExternal": Method("upload a CSV file", ("files:write",)),
         "usergroups.users.list": Method(

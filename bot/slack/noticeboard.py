@@ -6,31 +6,63 @@ posted again only where it is not: two cards of one request do no harm, a card t
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
+
+from bot.chatops.blocks import context
+from bot.chatops.markup import code, markup
 from bot.chatops.reply import Card
+from bot.core.audit import Entry
 from bot.core.errors import NotFound, PatchbotError, SlackError
 from bot.core.ledger import Ledger, Notice, NoticeState
 from bot.core.ports import Clock
-from bot.slack.api import NO_ANSWER, SlackApi
+from bot.services import noticing
+from bot.slack.answering import new_incident
+from bot.slack.api import NO_ANSWER, UNREADABLE, SlackApi
+from bot.slack.loop import Loop
 from bot.slack.messages import message
 
 EVENT_TYPE: Final = "patchbot_notice"
-SETTLE_SECONDS: Final = 30.0
-IDLE_SECONDS: Final = 2.0
-_PASSING: Final = frozenset(
-    {NO_ANSWER, "ratelimited", "rate_limited", "internal_error", "service_unavailable"}
+SETTLE: Final = timedelta(seconds=30)
+FIRST_PAUSE: Final = timedelta(seconds=5)
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+
+_NOT_DONE: Final = frozenset(
+    {
+        *("ratelimited", "rate_limited", "service_unavailable"),
+        *("invalid_auth", "not_authed", "token_revoked", "token_expired"),
+        *("account_inactive", "missing_scope", "team_access_not_granted"),
+    }
 )
+"""Slack surely did nothing, and will once the rush is over or an admin has set the app right."""
+
+_DOUBTFUL: Final = frozenset(
+    {NO_ANSWER, UNREADABLE, "internal_error", "fatal_error", "request_timeout"}
+)
+"""Nobody knows whether Slack did it."""
+
 _GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+_INSTEAD: Final = "instead of "
+_TO_REQUESTER: Final = frozenset({noticing.APPROVAL, noticing.RUN, noticing.GATE, noticing.RECEIPT})
+"""What the requester gets as a direct message where its channel cannot be reached."""
+
 _UNFURLS: Final = ("unfurl_links", "unfurl_media")
 
 Draw = Callable[[Notice], Card]
 
-_log = logging.getLogger(__name__)
+_log: Final = structlog.get_logger("bot.slack.noticeboard")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """A notice is left alone until then; the next pause is twice as long."""
+
+    until: datetime
+    length: timedelta
 
 
 class Noticeboard:
@@ -41,46 +73,32 @@ class Noticeboard:
         self._api = api
         self._draw = draw
         self._clock = clock
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._work, name="noticeboard", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout: float = 5.0) -> None:
-        """End after the message under way."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def wake(self) -> None:
-        """Something changed: look at once."""
-        self._wake.set()
+        self._loop = Loop(self.post_due, name="noticeboard")
+        self._pauses: dict[str, _Pause] = {}
+        self.start, self.stop, self.wake = self._loop.start, self._loop.stop, self._loop.wake
 
     def post_due(self) -> None:
         """Bring every notice that is due one step further. Failures are kept with the notice and told in the log."""
         for notice in self._ledger.notices(only_due=True):
-            if self._stop.is_set():
+            if self._loop.stopping:
                 return
+            pause = self._pauses.get(notice.key)
+            if pause is not None and self._clock() < pause.until:
+                continue
             try:
                 self._bring(notice)
             except SlackError as error:
                 self._failed(notice, error)
             except NotFound as error:
-                self._move(replace(notice, state=NoticeState.FAILED, reason=error.message))
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            self._wake.clear()
-            try:
-                self.post_due()
+                self._give_up(notice, error.message)
             except PatchbotError as error:
-                _log.warning("Notices cannot be posted: %s", error)
-            self._wake.wait(IDLE_SECONDS)
+                self._wait(notice, str(error))
+            except Exception as error:  # noqa: BLE001 - one card that cannot be drawn does not hide the others
+                incident = new_incident()
+                _log.error("notice.failed", key=notice.key, error_id=incident, exc_info=error)
+                self._wait(notice, f"error id {incident}")
+            else:
+                self._pauses.pop(notice.key, None)
 
     def _bring(self, notice: Notice) -> None:
         if notice.state is NoticeState.POSTED:
@@ -94,55 +112,99 @@ class Noticeboard:
         parent = self._parent(notice)
         if parent is not None and parent.state in {NoticeState.NEW, NoticeState.POSTING}:
             return  # its thread is not there yet
+        body = self._body(notice)
         place = self._place(notice)
-        card = self._draw(notice)
-        intent = replace(notice, channel=place, state=NoticeState.POSTING, reason="")
+        if parent is not None and parent.state is NoticeState.POSTED:
+            place, body["thread_ts"] = parent.channel, parent.ts
+        intent = replace(notice, channel=place, state=NoticeState.POSTING)
         self._move(intent)
-        thread = parent.ts if parent is not None and parent.state is NoticeState.POSTED else ""
-        channel, ts = self._api.say(
-            place, {**_body(card, notice.key), **({"thread_ts": thread} if thread else {})}
-        )
-        self._move(
-            replace(intent, channel=channel, state=NoticeState.POSTED, ts=ts, shown=notice.wanted)
-        )
+        try:
+            channel, ts = self._api.say(place, body)
+        except SlackError as error:
+            if error.code not in _DOUBTFUL:
+                self._move(notice)  # not posted: as it was
+            raise
+        posted = replace(intent, channel=channel, state=NoticeState.POSTED, ts=ts)
+        self._move(replace(posted, shown=notice.wanted, reason=_lasting(notice.reason)))
 
     def _redraw(self, notice: Notice) -> None:
-        body = _body(self._draw(notice), notice.key)
+        body = {k: v for k, v in self._body(notice).items() if k not in _UNFURLS}
         try:
-            self._api.redraw(
-                notice.channel,
-                notice.ts,
-                {name: value for name, value in body.items() if name not in _UNFURLS},
-            )
+            self._api.redraw(notice.channel, notice.ts, body)
         except SlackError as error:
             if error.code not in _GONE:
                 raise
             # Somebody deleted it: what it shows goes on, so it is posted anew.
-            self._move(replace(notice, state=NoticeState.NEW, ts="", reason=error.code))
+            reason = _lasting(notice.reason) or error.code
+            self._move(replace(notice, state=NoticeState.NEW, ts="", reason=reason))
             return
-        self._move(replace(notice, shown=notice.wanted, reason=""))
+        self._move(replace(notice, shown=notice.wanted, reason=_lasting(notice.reason)))
 
     def _find(self, notice: Notice) -> None:
         """A message whose answer was lost: found by its metadata, else to be posted again."""
         since = notice.changed_at or self._clock()
-        if (self._clock() - since).total_seconds() < SETTLE_SECONDS:
+        if self._clock() - since < SETTLE:
             return
-        for said in self._api.said_since(notice.channel, since.timestamp() - 60):
-            metadata = said.get("metadata")
-            payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
-            if isinstance(payload, Mapping) and payload.get("key") == notice.key:
-                found = replace(notice, state=NoticeState.POSTED, ts=str(said["ts"]), reason="")
-                self._move(found)
-                return
-        self._move(replace(notice, state=NoticeState.NEW, reason="not found after a lost answer"))
+        ts = self._said(notice, since)
+        if ts:
+            # What it shows may be older than what is wanted: drawn once more.
+            self._move(replace(notice, state=NoticeState.POSTED, ts=ts))
+            return
+        reason = _lasting(notice.reason) or "not found after a lost answer"
+        self._move(replace(notice, state=NoticeState.NEW, reason=reason))
+
+    def _said(self, notice: Notice, since: datetime) -> str:
+        parent = self._parent(notice)
+        oldest = since.timestamp() - 60
+        try:
+            if parent is not None and parent.state is NoticeState.POSTED:
+                said = self._api.replies_since(parent.channel, parent.ts, oldest)
+            else:
+                said = self._api.said_since(notice.channel, oldest)
+        except SlackError as error:
+            if error.code in _DOUBTFUL | {"ratelimited", "rate_limited"}:
+                raise
+            return ""  # a channel that cannot be read: posting again tells what is wrong with it
+        return next((str(one["ts"]) for one in said if _key_of(one) == notice.key), "")
 
     def _failed(self, notice: Notice, error: SlackError) -> None:
-        _log.warning("The notice %s could not be brought: %s", notice.key, error.code)
-        if error.code in _PASSING:
-            return  # as it stands in the ledger: looked for, or drawn again, next time
+        if error.code in _NOT_DONE or error.code in _DOUBTFUL:
+            self._wait(notice, error.code)
+        elif notice.kind in _TO_REQUESTER and not _lasting(notice.reason):
+            self._reroute(notice, error.code)
+        else:
+            self._give_up(notice, error.code)
+
+    def _wait(self, notice: Notice, reason: str) -> None:
+        """It stays as it is in the ledger, and is tried again after a while."""
+        before = self._pauses.get(notice.key)
+        length = min(before.length * 2, LONGEST_PAUSE) if before else FIRST_PAUSE
+        self._pauses[notice.key] = _Pause(self._clock() + length, length)
+        _log.warning("notice.waits", key=notice.key, reason=reason, seconds=length.total_seconds())
+
+    def _reroute(self, notice: Notice, code: str) -> None:
+        """To whoever asked for it, because its channel is gone or closed to us; the audit log says so."""
+        requester = self._requester(notice)
+        if not requester:
+            self._give_up(notice, code)
+            return
+        reason = f"{_INSTEAD}{notice.channel} ({code})"
+        _log.warning("notice.rerouted", key=notice.key, to=requester, reason=reason)
+        moved = replace(notice, channel=requester, state=NoticeState.NEW, ts="", reason=reason)
+        self._move(moved, audit="notice.rerouted")
+
+    def _give_up(self, notice: Notice, reason: str) -> None:
+        _log.error("notice.lost", key=notice.key, reason=reason)
         lost = notice.state is NoticeState.POSTED
         state = NoticeState.LOST if lost else NoticeState.FAILED
-        self._move(replace(notice, state=state, shown=notice.wanted, reason=error.code))
+        moved = replace(notice, state=state, shown=notice.wanted, reason=reason)
+        self._move(moved, audit="notice.lost")
+
+    def _requester(self, notice: Notice) -> str:
+        name = notice.subject.partition("/")[0]
+        run = self._ledger.run(name)
+        request = self._ledger.request(run.request if run is not None else name)
+        return request.requester if request is not None else ""
 
     def _parent(self, notice: Notice) -> Notice | None:
         if not notice.thread_of:
@@ -153,11 +215,32 @@ class Noticeboard:
         is_person = notice.channel[:1] in {"U", "W"}
         return self._api.open_direct_message(notice.channel) if is_person else notice.channel
 
-    def _move(self, notice: Notice) -> None:
+    def _move(self, notice: Notice, *, audit: str = "") -> None:
         with self._ledger.change() as change:
             change.move_notice(notice)
+            if audit:
+                body = {"notice": notice.key, "reason": notice.reason}
+                change.audit(Entry(audit, "patchbot", f"notice/{notice.key}", body))
+
+    def _body(self, notice: Notice) -> dict[str, Any]:
+        card = self._draw(notice)
+        if _lasting(notice.reason):
+            told = markup(
+                "You get this {reason}: I cannot post there. Invite me to the channel, or have an admin correct the"
+                " configuration; approvers find the request with `/patch approvals`.",
+                reason=code(notice.reason),
+            )
+            card = Card(card.text, (*card.blocks, context(told)))
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": notice.key}}
+        return {**message(card).body(), "metadata": metadata}
 
 
-def _body(card: Card, key: str) -> dict[str, Any]:
-    metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
-    return {**message(card).body(), "metadata": metadata}
+def _lasting(reason: str) -> str:
+    """The reason of a notice that went to somebody else; it stays with the notice."""
+    return reason if reason.startswith(_INSTEAD) else ""
+
+
+def _key_of(said: Mapping[str, Any]) -> object:
+    metadata = said.get("metadata")
+    payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
+    return payload.get("key") if isinstance(payload, Mapping) else None

@@ -29,11 +29,14 @@ class LivePeople:
         self._home_team = home_team
 
     def look_up(self, user_id: str, *, team: str) -> Person:
-        """The person with kind and user groups. Raises NotAllowed or SlackError where any of it cannot be told."""
+        """The person with kind and user groups; `team` are all teams the payload named, with blanks between.
+
+        Raises NotAllowed or SlackError where any of it cannot be told.
+        """
         directory = Directory(
             self._api, usergroups=self._usergroups, clock=self._clock, home_team=self._home_team()
         )
-        found = directory.identify(Sender(user_id, (team,) if team else ()))
+        found = directory.identify(Sender(user_id, tuple(team.split())))
         if found.unread_groups:
             group, reason = next(iter(found.unread_groups.items()))
             raise NotAllowed(

@@ -164,7 +164,7 @@ def m003_runs(db: Database) -> None:
           id TEXT PRIMARY KEY,
           version INTEGER NOT NULL,
           state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'paused', 'cancelling', 'verifying',
-            'verified', 'partial', 'failed', 'cancelled', 'abandoned', 'lost_track', 'rehearsed')),
+            'verified', 'partial', 'failed', 'cancelled', 'abandoned', 'lost_track')),
           request TEXT NOT NULL UNIQUE REFERENCES request,
           digest TEXT NOT NULL REFERENCES plan,
           environment TEXT NOT NULL,
@@ -181,7 +181,7 @@ def m003_runs(db: Database) -> None:
     db.execute(
         """
         CREATE TRIGGER run_ended BEFORE UPDATE ON run WHEN OLD.state IN
-          ('verified', 'partial', 'failed', 'cancelled', 'abandoned', 'lost_track', 'rehearsed')
+          ('verified', 'partial', 'failed', 'cancelled', 'abandoned', 'lost_track')
         BEGIN SELECT RAISE(ABORT, 'run: it has ended'); END
         """
     )
@@ -207,7 +207,7 @@ def m003_runs(db: Database) -> None:
     db.execute(
         """
         CREATE TRIGGER run_frees_nodes AFTER UPDATE OF state ON run WHEN NEW.state IN
-          ('verified', 'partial', 'failed', 'cancelled', 'abandoned', 'lost_track', 'rehearsed')
+          ('verified', 'partial', 'failed', 'cancelled', 'abandoned', 'lost_track')
         BEGIN DELETE FROM node_lock WHERE run = NEW.id; END
         """
     )

@@ -23,7 +23,7 @@ from bot.store.ledger_file import APPLICATION_ID, LedgerFile, open_for_reading, 
 from bot.store.ledger_witness import unwitnessed
 
 VERSION = 1
-SCHEMA = "15f9d9778b17b491ccbdca240bf883dfbfb65d33a2f061f970fed68ec27c719d"
+SCHEMA = "5042244c4418021ab2399f1f821d82e46ed0bcad7085665ed371c77da3a8d1da"
 """The fingerprint of VERSION's tables, indexes and triggers."""
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 

@@ -197,7 +197,7 @@ def test_trouble_is_no_answer(
             ask()
     aws.faults.clear()
     aws.faults.throttle(calls=None)
-    hasty = AwsCommands(make_gateway(time_limit=0.3))
+    hasty = AwsCommands(make_gateway(time_limit=3))
     with pytest.raises(Throttled):
         hasty.find(TARGET, since=AGO)
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from bot.demo.fleet.model import Fleet, Node
 from bot.demo.run import Demo, running
-from bot.demo.slack.demo_workspace import GUS, JONAS, MAYA
+from bot.demo.slack.demo_workspace import GUS, JONAS, MAYA, PRIYA
 from bot.demo.slack.server import LocalSlack
 from tests.browser.conftest import PHONE, OpenPage
 
@@ -61,6 +61,20 @@ def test_status_shows_the_numbers_of_the_fleet(demo: Demo, open_page: OpenPage) 
     expect(answer).to_contain_text(f"{len(nodes) - len(fresh)} nodes (")
     expect(answer.get_by_test_id("ephemeral")).to_be_visible()
     page.screenshot("patchbot-status")
+
+
+def test_an_answer_is_read_from_its_first_line(demo: Demo, open_page: OpenPage) -> None:
+    """On a laptop the headline and the figures are in view when the answer is there, however long it is."""
+    page = open_page(PRIYA)
+    for command, headline in (
+        ("/patch status prod", "% compliant"),
+        ("/patch nodes prod", "nodes"),
+    ):
+        answer = page.command(command)
+        title = answer.locator(".block-header").first
+        expect(title).to_contain_text(headline)
+        expect(title).to_be_in_viewport(ratio=1)
+        page.screenshot(f"patchbot-laptop-{command.split()[1]}")
 
 
 def test_the_list_pages_through_every_broken_node_and_opens_one(
@@ -163,3 +177,13 @@ def test_it_reads_well_on_a_phone(demo: Demo, open_page: OpenPage) -> None:
     width = page.page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"]
     page.screenshot("patchbot-phone")
+
+
+def test_a_breakdown_shows_all_its_columns_on_a_phone(demo: Demo, open_page: OpenPage) -> None:
+    """Cells wrap, so that nobody has to guess that there is more at the side."""
+    page = open_page(JONAS, size=PHONE)  # Maya has asked ten times by now
+    answer = page.command("/patch status prod by:os")
+    frame = answer.locator(".table-frame")
+    expect(frame).to_be_visible()
+    page.screenshot("patchbot-phone-by-os")
+    assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")

@@ -5,6 +5,7 @@ Only `patchbot serve` and the demo start it; the terminal looks at the ledger an
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from bot.worker.worker import Worker
 if TYPE_CHECKING:
     from bot.aws.gateway import AwsGateway
     from bot.worker.timing import Timing
+
+LOOK_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -106,11 +109,23 @@ def running(
         clock,
         timing,
     )
+    over = threading.Event()
+    hours = threading.Thread(
+        target=_keep_hourly, args=(keeper, clock, over), name="ledger-heads", daemon=True
+    )
+    if not ledger.read_only_reason:
+        hours.start()
     try:
         yield engine
     finally:
+        over.set()
         if engine.worker is not None:
             engine.worker.stop()
         if not ledger.read_only_reason:
             keeper.after_dispatch()
         ledger.close()
+
+
+def _keep_hourly(keeper: HeadKeeper, clock: Clock, over: threading.Event) -> None:
+    while not over.wait(LOOK_SECONDS):
+        keeper.hourly(clock())

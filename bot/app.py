@@ -263,7 +263,27 @@ class App:
     def _checks(self) -> tuple[tuple[str, Check], ...]:
         from bot.doctoring import checks
 
-        return checks(self.settings, self._gateway, slack=self.check_slack, clock=self._clock)
+        commands = None
+        if self._changes_anything():
+            from bot.aws.commands import AwsCommands
+            from bot.aws.gateway import AwsGateway
+
+            if isinstance(self._gateway, AwsGateway):
+                commands = AwsCommands(self._gateway)
+        return checks(
+            self.settings,
+            self._gateway,
+            slack=self.check_slack,
+            clock=self._clock,
+            commands=commands,
+        )
+
+    def _changes_anything(self) -> bool:
+        """Whether anybody may ask for scans or installs: who only reads need not have the rights for more."""
+        return any(
+            rules.requesters.anybody or rules.approvers.anybody
+            for rules in self.settings.change_rules().values()
+        )
 
 
 def create_app(

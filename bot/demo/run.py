@@ -79,6 +79,7 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
     ):
         fleet = demo_fleet(datetime.now(UTC))
         seed(aws, fleet)
+        trouble(aws, fleet)
         secrets = {
             "SLACK_BOT_TOKEN": slack.bot_token,
             "SLACK_APP_TOKEN": slack.app_token,
@@ -97,6 +98,12 @@ def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
                 if address:
                     slack.connect_http(f"{address}/slack/events")
                 yield Demo(slack, aws, app, fleet)
+
+
+def trouble(aws: SimulatedAws, fleet: Fleet) -> None:
+    """Not all goes well: what a receipt is for. Every fourth node of staging fails to install one patch, once."""
+    some = [node.instance_id for node in fleet.of("staging") if node.run][::4]
+    aws.nodes_will(*some, outcome="some_failed", operation="Install", times=1)
 
 
 def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True) -> int:

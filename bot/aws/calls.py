@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 # Codes of what no answer of AWS's stands behind.
 GIVEN_UP, TIME_LIMIT, LATE, STOPPING = "GivenUp", "TimeLimit", "Late", "Stopping"
+REPEATED_TOKEN = "RepeatedToken"  # noqa: S105
 PATIENCE = 3.0  # seconds that calls on the side may take beyond what they are beside
 
 
@@ -103,6 +104,11 @@ class Round:
     def run(self, steps: Steps[T]) -> T:
         """Begin the steps and wait for them; see `wait`."""
         return self.wait(self.start(steps))
+
+    def check_open(self) -> None:
+        """Raises Stopping when the crew was closed: what was read since then has gaps that are none of AWS's."""
+        if self._crew.closed:
+            raise stopping()
 
     def why_over(self) -> AwsError:
         """Why a call is not made any more; the same for all of the round, so that they make one gap."""

@@ -74,6 +74,8 @@ def role_arn(account: Account, partition: str) -> str:
 class Clients:
     """Hands out botocore clients. Safe to use from several threads."""
 
+    session_name = ROLE_SESSION_NAME
+
     def __init__(self, *, connections: int) -> None:
         self._connections = connections
         self._lock = threading.RLock()
@@ -93,15 +95,11 @@ class Clients:
                 )
             return self._clients[key]
 
-    def account_id(self, account: Account, region: str) -> str:
-        """The account id as far as it is told without asking STS: by the configuration or by the credentials."""
-        if account.id:
-            return account.id
+    def account_of_role(self, account: Account) -> str:
+        """The account of the role that is assumed there: its credentials can be of no other. Empty without a role."""
         if account.role.startswith("arn:"):
             return account.role.split(":")[4]
-        with self._lock:
-            credentials = self._session(account, region).get_credentials()
-        return str(getattr(credentials, "account_id", None) or "")
+        return account.id if account.role else ""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -152,7 +150,7 @@ class Clients:
             config = self._config(service)
             return base.create_client(service, region_name=region, config=config, **arguments)
 
-        extra = {"RoleSessionName": ROLE_SESSION_NAME}
+        extra = {"RoleSessionName": self.session_name}
         if account.external_id:
             extra["ExternalId"] = account.external_id
         fetcher = AssumeRoleCredentialFetcher(

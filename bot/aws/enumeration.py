@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.aws.calls import Call, Steps
+from bot.aws.failures import briefly
 from bot.aws.pages import pages
 from bot.core.errors import AccessDenied, AwsError, Throttled, Unreachable
 
@@ -35,8 +36,13 @@ def enumerate_nodes(each: EachPage) -> Steps[str]:
     except AwsError as refusal:
         if started or refusal.operation == "sts:AssumeRole":
             raise
-        yield from pages(INFORMATION, "InstanceInformationList", each)
-        return _why(refusal)
+        try:
+            yield from pages(INFORMATION, "InstanceInformationList", each)
+        except AccessDenied as other:
+            if isinstance(refusal, AccessDenied):
+                other.hint = f"{refusal.hint} {other.hint}"
+            raise
+        return briefly(refusal)
     return ""
 
 
@@ -54,9 +60,3 @@ def tagged_nodes(tags: Mapping[str, tuple[str, ...]]) -> Steps[set[str]]:
     call = Call("ssm", "DescribeInstanceInformation", {"MaxResults": 50, "Filters": filters})
     yield from pages(call, "InstanceInformationList", each)
     return found
-
-
-def _why(refusal: AwsError) -> str:
-    if isinstance(refusal, AccessDenied):
-        return f"{refusal.operation} is not allowed"
-    return f"{refusal.operation} answered {refusal.code}"

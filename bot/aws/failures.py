@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bot.aws.calls import GIVEN_UP, LATE, REPEATED_TOKEN, TIME_LIMIT
 from bot.core.environments import Account
 from bot.core.errors import AccessDenied, AwsError, PatchbotError, Throttled, Unreachable
 
@@ -69,8 +70,21 @@ BROKEN = frozenset(
         "Unavailable",
     }
 )
-NO_ANSWER = "NoAnswer"
-TIMED_OUT = "ReadTimeout"
+# Codes of ours, where there is no answer of AWS's; people read the words.
+NO_ANSWER, TIMED_OUT, NO_CONNECTION = "NoAnswer", "ReadTimeout", "NoConnection"
+NO_CREDENTIALS, NOT_ASKED, BAD_ANSWER = "NoCredentials", "NotAsked", "BadAnswer"
+_IN_WORDS = {
+    NO_ANSWER: "did not answer",
+    TIMED_OUT: "did not answer in time",
+    TIME_LIMIT: "did not answer in time",
+    LATE: "did not answer in time",
+    GIVEN_UP: "was not waited for",
+    NO_CONNECTION: "cannot be reached",
+    NO_CREDENTIALS: "cannot be asked without credentials",
+    NOT_ASKED: "could not be asked",
+    BAD_ANSWER: "gave no answer of AWS's",
+    REPEATED_TOKEN: "gave a list without an end",
+}
 LONGEST = 300
 
 _PRINCIPAL = re.compile(r"User: (\S+) is not authorized")
@@ -85,6 +99,17 @@ _USERINFO = re.compile(r"//[^/@\s]+@")
 def is_transient(error: AwsError) -> bool:
     """Whether the same call may well succeed when it is made once more. A refused pace is another matter."""
     return error.code in BROKEN | {"500", "502", "503", "504", NO_ANSWER, TIMED_OUT}
+
+
+def briefly(error: AwsError) -> str:
+    """The error in a few words, to follow "…: ": which operation, and what became of it."""
+    if not error.operation:
+        return error.message.rstrip(".")
+    if isinstance(error, AccessDenied):
+        return f"{error.operation} is not allowed"
+    if isinstance(error, Throttled):
+        return f"AWS kept refusing the pace of {error.operation}"
+    return f"{error.operation} {_IN_WORDS.get(error.code, f'answered {error.code}')}"
 
 
 def explain(
@@ -102,7 +127,7 @@ def explain(
     if isinstance(error, ResponseParserError):
         return AwsError(
             f"The answer to {action} in {region} is not one of AWS's.",
-            code="BadAnswer",
+            code=BAD_ANSWER,
             operation=action,
             hint="Check AWS_ENDPOINT_URL and proxies: something else answers there.",
         )
@@ -140,7 +165,9 @@ def _refusal(error: Any, *, action: str, account: Account, region: str) -> AwsEr
         f"AWS answered {action} in {region} with {code}{': ' + words if words else '.'}",
         code=code,
         operation=action,
-        hint="AWS has trouble there; try again later." if code in BROKEN or code.isdigit() else "",
+        hint="AWS has trouble there; try again later."
+        if code in BROKEN or code.isdigit()
+        else f"Try again; if it stays so, the reference of {action} says what {code} means.",
     )
 
 
@@ -192,14 +219,14 @@ def _no_answer(error: Exception, *, action: str, region: str) -> Unreachable | A
     ):
         return Unreachable(
             f"There are no AWS credentials to use: {words}",
-            code="NoCredentials",
+            code=NO_CREDENTIALS,
             operation=action,
             hint="Give patchbot a role, a profile (AWS_PROFILE) or keys, then run `patchbot doctor`.",
         )
     if isinstance(error, (known.ConnectTimeoutError, known.ConnectionError)):
         return Unreachable(
             f"AWS cannot be reached for {action} in {region}: {words}",
-            code="NoConnection",
+            code=NO_CONNECTION,
             operation=action,
             hint="Check the network, the proxy, the Region's name and AWS_ENDPOINT_URL.",
         )
@@ -212,7 +239,7 @@ def _no_answer(error: Exception, *, action: str, region: str) -> Unreachable | A
         )
     return AwsError(
         f"{action} could not be asked in {region}: {words}",
-        code=type(error).__name__,
+        code=NOT_ASKED,
         operation=action,
         hint="Check the AWS configuration of this machine (Region, endpoint, profile).",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,7 +18,9 @@ from bot.aws.details import patches_of
 from bot.aws.hybrids import HybridTags
 from bot.aws.identities import Identities
 from bot.aws.reading import TargetReader
+from bot.aws.telling import tell_failed, tell_read
 from bot.core.environments import Environment, Target
+from bot.core.errors import AwsError, Stopping, Unreachable
 from bot.core.nodes import Baseline, NodeKey, Patch
 from bot.core.ports import Clock, Progress
 from bot.core.readings import TargetReading
@@ -57,8 +60,10 @@ class AwsGateway:
     ) -> TargetReading:
         """Every managed node of `environment` in `target` with its patch state; see the port.
 
-        Raises AwsError when the nodes, or which of them belong to the environment, cannot be found out.
+        Raises AwsError when the nodes, or which of them belong to the environment, cannot be found out, when the
+        credentials belong to another account, and (Stopping) when the gateway is closed meanwhile.
         """
+        began = self._crew.monotonic()
         with self.round(target) as around:
             reader = TargetReader(
                 environment,
@@ -68,7 +73,22 @@ class AwsGateway:
                 hybrids=self._hybrids,
                 progress=progress,
             )
-            return reader.read(self._clock())
+            try:
+                reading = reader.read(self._clock())
+                around.check_open()
+            except AwsError as error:
+                self._name_account(around, error)
+                tell_failed(environment, around, error, seconds=self._crew.monotonic() - began)
+                raise
+        tell_read(environment, around, reading, seconds=self._crew.monotonic() - began)
+        return reading
+
+    def _name_account(self, around: Round, error: AwsError) -> None:
+        """Let the error say which account was read, as far as that can be known."""
+        if not isinstance(error, Unreachable | Stopping):
+            with suppress(AwsError):
+                self._identities.told(around)
+        error.account = around.target.account.id or self._identities.known(around.target.account)
 
     def patches(self, key: NodeKey, target: Target) -> tuple[Patch, ...]:
         """The patches of one node that make it non-compliant or wait for approval. Raises AwsError."""
@@ -86,11 +106,15 @@ class AwsGateway:
         with self.round(target) as around:
             return check_rights(around)
 
+    def account_of(self, around: Round) -> str:
+        """The account id the nodes of the round's target go by. Raises AwsError when the credentials are of another."""
+        return self._identities.checked(around)[0]
+
     def round(self, target: Target) -> Round:
         """Calls that belong together and share one time limit."""
         return Round(self._crew, target, time_limit=self._time_limit)
 
     def close(self) -> None:
-        """End the threads and give the connections back. The gateway is of no use afterwards."""
+        """Let everybody go who waits (Stopping), end the threads, give the connections back. Then it is of no use."""
         self._crew.close()
         self._clients.close()

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from bot.aws import rows
 from bot.aws.calls import Round
 from bot.aws.enumeration import tagged_nodes
+from bot.aws.failures import briefly
 from bot.aws.hybrids import HybridTags
-from bot.aws.tags import values_of
+from bot.aws.tags import MOST_VALUES, OPERATION, PAGE, values_of
 from bot.core.environments import Environment
-from bot.core.errors import AccessDenied, AwsError
+from bot.core.errors import AwsError
 
 PATCH_GROUP_TAGS = ("Patch Group", "PatchGroup")
 
@@ -39,8 +40,10 @@ class Tags:
     hybrids: HybridTags
     _members: list[Future[dict[str, str]]] = field(default_factory=list)
     _owners: Future[dict[str, str]] | None = None
+    _names: Future[dict[str, str]] | None = None
     _systems_manager: list[Future[set[str]]] = field(default_factory=list)
     _asked_ec2: bool = False
+    _instances: int = 0
     _refused: bool = False
     _of_hybrids: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -49,7 +52,9 @@ class Tags:
         for instance_id in instance_ids:
             if rows.hybrid(instance_id):
                 self._ask_systems_manager()
-            elif not self._asked_ec2:
+                continue
+            self._instances += 1
+            if not self._asked_ec2:
                 self._ask_ec2()
 
     def owners(self, chosen: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -57,12 +62,12 @@ class Tags:
         owners, notices = self._hybrid_owners([key for key in chosen if rows.hybrid(key)])
         if self._owners is not None:
             try:
-                tagged: dict[str, str] = self.round.wait(self._owners)
+                tagged: dict[str, str] = self.round.wait_aside(self._owners, OPERATION)
                 owners |= tagged
             except AwsError as error:
                 self._refused = True
                 notices = (
-                    f"Owners are not shown for {self.round.target}: {_short(error)}.",
+                    f"Owners are not shown for {self.round.target}: {briefly(error)}.",
                     *notices,
                 )
         return owners, notices
@@ -76,7 +81,7 @@ class Tags:
         if len(tags) == len(ids):
             return owners, ()
         nodes = f"{len(ids) - len(tags)} hybrid nodes in {self.round.target}"
-        why = f": {_short(error)}" if error is not None else " yet: a few are read each time"
+        why = f": {briefly(error)}" if error is not None else " yet: a few are read each time"
         return owners, (f"Owners of {nodes} are not shown{why}.",)
 
     def groups(self, instance_ids: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -93,21 +98,40 @@ class Tags:
                 instances.append(key)
         if not instances or self._refused or not (self._owners or self._members):
             return groups, ()
+        futures = [
+            self.round.start(values_of(PATCH_GROUP_TAGS, of=some))
+            for some in self._in_filters(instances)
+        ]
+        tagged: dict[str, str] = {}
         try:
-            tagged = self.round.run(values_of(PATCH_GROUP_TAGS, of=instances))
+            for future in futures:
+                page: dict[str, str] = self.round.wait_aside(future, OPERATION)
+                tagged |= page
         except AwsError as error:
             what = "Patch groups of nodes without a patch state"
-            return groups, (f"{what} are not shown for {self.round.target}: {_short(error)}.",)
+            return groups, (f"{what} are not shown for {self.round.target}: {briefly(error)}.",)
         return groups | {key: tagged.get(key, "") for key in instances}, ()
+
+    def _in_filters(self, instance_ids: list[str]) -> list[list[str]]:
+        """In pieces that a filter takes; in one, which takes no filter, where that makes no more pages."""
+        starts = range(0, len(instance_ids), MOST_VALUES)
+        if self._instances <= PAGE * len(starts):
+            return [instance_ids]
+        return [instance_ids[at : at + MOST_VALUES] for at in starts]
+
+    def see_no_names(self) -> None:
+        """The nodes were found without their names: ask EC2."""
+        if self._asked_ec2:
+            self._names = self.round.start(values_of(["Name"]))
 
     def names(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """Instance id → Name tag, for a reading whose enumeration had no names."""
-        if not self._asked_ec2:
+        if self._names is None:
             return {}, ()
         try:
-            return self.round.run(values_of(["Name"])), ()
+            return self.round.wait_aside(self._names, OPERATION), ()
         except AwsError as error:
-            return {}, (f"Names are not shown for {self.round.target}: {_short(error)}.",)
+            return {}, (f"Names are not shown for {self.round.target}: {briefly(error)}.",)
 
     def selected(self, instance_ids: Iterable[str]) -> Members:
         """Which of these nodes bear the environment's tags. Raises AwsError when nobody can tell."""
@@ -139,7 +163,7 @@ class Tags:
             if error is None
             else (
                 f"Nodes that were never scanned may be left out of {self.environment.name} in "
-                f"{self.round.target}, as patch group tags cannot be read: {_short(error)}."
+                f"{self.round.target}, as patch group tags cannot be read: {briefly(error)}."
             )
         )
         return Members(ids, notices=(notice,) if notice else ())
@@ -148,9 +172,9 @@ class Tags:
         self._asked_ec2 = True
         selector, start = self.environment.selector, self.round.start
         for key, values in selector.tags.items():
-            self._members.append(start(values_of([key], among=values)))
+            self._members.append(start(values_of([key], among=values, aside=False)))
         if selector.patch_groups:
-            asked = values_of(PATCH_GROUP_TAGS, among=selector.patch_groups)
+            asked = values_of(PATCH_GROUP_TAGS, among=selector.patch_groups, aside=False)
             self._members.append(start(asked))
         if self.environment.owner_tag:
             self._owners = start(values_of([self.environment.owner_tag]))
@@ -181,14 +205,8 @@ class Tags:
         if refusal is None:
             return ()
         where = f"{self.environment.name} in {self.round.target}"
-        return (f"Stopped nodes of {where} are not counted: {_short(refusal)}.",)
+        return (f"Stopped nodes of {where} are not counted: {briefly(refusal)}.",)
 
 
 def _group(tags: Mapping[str, str]) -> str:
     return next((tags[key] for key in PATCH_GROUP_TAGS if tags.get(key)), "")
-
-
-def _short(error: AwsError) -> str:
-    if isinstance(error, AccessDenied):
-        return f"{error.operation} is not allowed"
-    return f"{error.operation} answered {error.code}"

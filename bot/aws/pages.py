@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.aws.calls import Call, Steps
+from bot.aws.calls import REPEATED_TOKEN, Call, Steps
 from bot.core.errors import AwsError
 
 MOST_PAGES = 5000  # 5,000,000 nodes: beyond that it is no fleet but a server that never ends
+EXPIRED_TOKEN = frozenset({"InvalidNextToken", "InvalidNextTokenException"})
 
 
 def pages(
@@ -17,11 +18,18 @@ def pages(
 ) -> Steps[None]:
     """Call, and call again while AWS gives a token; `each` gets the `members` of every page.
 
-    A page may be empty and carry a token; an empty token is the end. Raises AwsError when a token comes twice.
+    A page may be empty and carry a token; an empty token is the end. When AWS takes its own token no more, the list is
+    begun once again: `each` may then get a row twice. Raises AwsError, also when a token comes twice.
     """
-    call, seen = first, set[str]()
+    call, seen, begun_again = first, set[str](), False
     while True:
-        answer = yield call
+        try:
+            answer = yield call
+        except AwsError as error:
+            if call is first or begun_again or error.code not in EXPIRED_TOKEN:
+                raise
+            call, seen, begun_again = first, set(), True
+            continue
         each(answer.get(members) or [])
         token = answer.get("NextToken") or ""
         if not token:
@@ -30,7 +38,7 @@ def pages(
             what = "gave the same page token twice" if token in seen else "never ends"
             raise AwsError(
                 f"The list of {first.service}:{first.operation} {what}; it was given up.",
-                code="RepeatedToken",
+                code=REPEATED_TOKEN,
                 operation=f"{first.service}:{first.operation}",
                 hint="Try again; if it stays so, tell AWS support, or check AWS_ENDPOINT_URL.",
             )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.aws import rows
 from bot.aws.baselines import Baselines
@@ -25,6 +26,8 @@ from bot.core.nodes import ManagedNode, Observation, PatchState
 from bot.core.ports import Progress
 from bot.core.readings import Gap, TargetReading
 
+UNDECIDED = "Whether available security updates count against these nodes could not be read."
+
 
 @dataclass(slots=True)
 class _Chunk:
@@ -32,12 +35,19 @@ class _Chunk:
     states: Future[dict[str, PatchState]]
 
 
+class _Unread(NamedTuple):
+    """Why nobody knows about a node."""
+
+    reason: str
+    cause: AwsError
+
+
 @dataclass(slots=True)
 class _Found:
-    """What the patch state calls brought."""
+    """What the patch state calls brought. A state is of no use where the baseline that judges it is unread."""
 
     states: dict[str, PatchState] = field(default_factory=dict)
-    unread: dict[str, AwsError] = field(default_factory=dict)
+    unread: dict[str, _Unread] = field(default_factory=dict)
 
 
 class TargetReader:
@@ -70,6 +80,8 @@ class TargetReader:
         """The reading. Raises AwsError when the nodes, or which of them belong, cannot be found out."""
         fallback = self._round.run(enumerate_nodes(self._page))
         present = {key: row for key, row in self._nodes.items() if not rows.gone(row)}
+        if fallback:
+            self._tags.see_no_names()
         members = self._members(present)
         if self._environment.selector.tags:
             self._pending = [key for key in present if key in members.ids and self._asks(key)]
@@ -77,16 +89,17 @@ class TargetReader:
         self._ask_states(self._pending)
         found = self._gather()
         chosen, lost = self._chosen(present, members, found)
-        account = self._identities.wait(self._round)
+        counting = self._counting(chosen, found)
+        # The numbers are complete: what follows is waited for a moment only.
+        account, unchecked = self._identities.checked(self._round)
         nodes, remarks = self._described(sorted(chosen), account, fallback, found)
-        counting, untold = self._counting(chosen, found)
         return TargetReading(
             self._round.target,
             account,
             read_at,
             observations=tuple(_observation(node, found, counting) for node in nodes),
             gaps=self._gaps(account, nodes, found, members, lost),
-            notices=(*members.notices, *remarks, *untold),
+            notices=(*members.notices, *remarks, *([unchecked] if unchecked else [])),
         )
 
     # While enumerating: on a thread of the crew, one page after the other.
@@ -156,7 +169,7 @@ class TargetReader:
                 states: dict[str, PatchState] = self._round.wait(chunk.states)
                 found.states.update(states)
             except AwsError as error:
-                found.unread.update(dict.fromkeys(chunk.ids, error))
+                found.unread.update(dict.fromkeys(chunk.ids, _Unread(error.message, error)))
         return found
 
     def _chosen(
@@ -199,35 +212,19 @@ class TargetReader:
         ]
         return nodes, remarks
 
-    def _counting(
-        self, chosen: Collection[str], found: _Found
-    ) -> tuple[frozenset[str], tuple[str, ...]]:
-        """The baselines that count available security updates, asked only where nodes have such."""
-        states = [
-            state
-            for key, state in found.states.items()
-            if key in chosen and state.available_security_updates > 0 and state.baseline_id
-        ]
-        asked = {
-            key: self._round.start(self._baselines.rules(self._round, key))
-            for key in sorted({state.baseline_id for state in states})
-        }
-        counting, untold, why = set(), 0, ""
-        for key, future in asked.items():
-            try:
-                if self._round.wait(future).counts_available_security_updates:
-                    counting.add(key)
-            except AwsError as error:
-                untold += sum(s.baseline_id == key and not causes(s, False) for s in states)
-                why = error.message
-        if not untold:
-            return frozenset(counting), ()
-        nodes = "1 Windows node" if untold == 1 else f"{untold} Windows nodes"
-        notice = (
-            f"Whether available security updates make {nodes} in {self._round.target} "
-            f"non-compliant is not known, they count as compliant: {why}"
-        )
-        return frozenset(counting), (notice,)
+    def _counting(self, chosen: Collection[str], found: _Found) -> frozenset[str]:
+        """The baselines that count available security updates.
+
+        Where its baseline cannot be read, nobody knows about a node that nothing else makes non-compliant.
+        """
+        states = {key: found.states[key] for key in chosen if key in found.states}
+        counting, unread = self._baselines.counting(self._round, states.values())
+        for key, state in states.items():
+            error = unread.get(state.baseline_id)
+            if error and state.available_security_updates > 0 and not causes(state, False):
+                reason = f"{UNDECIDED} {error.message}"
+                found.unread[key] = _Unread(reason, error)
+        return counting
 
     def _gaps(
         self,
@@ -237,17 +234,20 @@ class TargetReader:
         members: Members,
         lost: int,
     ) -> tuple[Gap, ...]:
-        errors: dict[str, AwsError] = {}
-        counts: dict[str, int] = {}
-        for node in nodes:
-            error = found.unread.get(node.instance_id)
-            if error is not None and not node.stopped:
-                errors[error.message] = error
-                counts[error.message] = counts.get(error.message, 0) + 1
-        gaps = [self._gap(account, error, counts[why]) for why, error in errors.items()]
+        unread = [
+            found.unread[node.instance_id]
+            for node in nodes
+            if node.instance_id in found.unread and not node.stopped
+        ]
+        causes_by_reason = {one.reason: one.cause for one in unread}
+        counts = Counter(one.reason for one in unread)
+        gaps = [
+            self._gap(account, causes_by_reason[reason], count, reason=reason)
+            for reason, count in counts.items()
+        ]
         if lost:
             reason = f"The patch group of {lost} nodes could not be read; they are left out."
-            cause = next(iter(found.unread.values()))
+            cause = next(iter(found.unread.values())).cause
             gaps.append(self._gap(account, cause, 0, reason=f"{reason} {cause.message}"))
         if members.doubt is not None:
             reason = f"Which hybrid nodes belong to {self._environment.name} could not be read."
@@ -255,11 +255,11 @@ class TargetReader:
             gaps.append(self._gap(account, members.doubt, 0, reason=doubt))
         return tuple(gaps)
 
-    def _gap(self, account: str, error: AwsError, nodes: int, *, reason: str = "") -> Gap:
+    def _gap(self, account: str, error: AwsError, nodes: int, *, reason: str) -> Gap:
         return Gap(
             account=account,
             region=self._round.target.region,
-            reason=reason or error.message,
+            reason=reason,
             nodes=nodes,
             hint=error.hint,
             passing=not isinstance(error, AccessDenied),
@@ -274,11 +274,11 @@ def _later(row: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
 
 
 def _observation(node: ManagedNode, found: _Found, counting: frozenset[str]) -> Observation:
-    state, error = found.states.get(node.instance_id), found.unread.get(node.instance_id)
+    state, unread = found.states.get(node.instance_id), found.unread.get(node.instance_id)
     return Observation(
         node,
         state,
-        unread=error.message if error is not None else "",
+        unread=unread.reason if unread is not None else "",
         counts_available_security_updates=(
             state is not None
             and state.available_security_updates > 0

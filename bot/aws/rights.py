@@ -53,7 +53,8 @@ READING: tuple[Right, ...] = (
     Right(
         "ssm:GetPatchBaseline",
         "Says by which rules a node is judged, and whether available security updates count against it.",
-        without="Baselines go by their ids, and available security updates count as compliant.",
+        without="Baselines go by their ids, and Windows nodes with available security updates that nothing else makes"
+        " non-compliant count as unknown.",
     ),
     Right(
         "ssm:GetDefaultPatchBaseline",
@@ -73,7 +74,8 @@ READING: tuple[Right, ...] = (
     Right(
         "sts:GetCallerIdentity",
         "Says which account the credentials belong to; AWS allows it to everybody.",
-        without="Nodes of an account without a configured id are shown under the account “self”.",
+        without="Nodes of an account without a configured id are shown under the account “self”; a configured id is"
+        " not checked.",
     ),
 )
 

@@ -49,16 +49,14 @@ def node(
 ) -> ManagedNode:
     """A row of DescribeInstanceProperties or DescribeInstanceInformation.
 
-    `name` is used where the row has none; a hybrid node without either goes by its computer name.
+    `name` is used where the row has none; a node without either goes by its computer name.
     """
     instance_id = text(row.get("InstanceId"))
     return ManagedNode(
         instance_id=instance_id,
         account=account,
         region=region,
-        name=text(row.get("Name"))
-        or name
-        or (text(row.get("ComputerName")) if hybrid(instance_id) else ""),
+        name=text(row.get("Name")) or name or text(row.get("ComputerName")),
         platform_type=text(row.get("PlatformType")),
         platform_name=text(row.get("PlatformName")),
         platform_version=text(row.get("PlatformVersion")),

@@ -11,15 +11,22 @@ from typing import Any
 from bot.aws.calls import Call, Steps
 from bot.aws.pages import pages
 
+OPERATION = "ec2:DescribeTags"
 MOST_VALUES = 200  # of one EC2 filter
+PAGE = 1000
 
 
 def values_of(
-    keys: Sequence[str], *, among: Sequence[str] = (), of: Sequence[str] = ()
+    keys: Sequence[str],
+    *,
+    among: Sequence[str] = (),
+    of: Sequence[str] = (),
+    aside: bool = True,
 ) -> Steps[dict[str, str]]:
     """Instance id → value of one of these tags; `among` limits it to tags with one of these values.
 
-    `of` are the instances that matter: few of them cost one page, more are found among the tags of all.
+    `of` are the instances that matter: MOST_VALUES of them cost one page, more are found among the tags of all.
+    `aside` says that the reading can do without.
     Filters take wildcards and are therefore escaped; what comes back is compared once more. Raises AwsError.
     """
     found: dict[str, str] = {}
@@ -36,7 +43,7 @@ def values_of(
         filters.append(_filter("value", among))
     if 0 < len(of) <= MOST_VALUES:
         filters.append(_filter("resource-id", of))
-    call = Call("ec2", "DescribeTags", {"MaxResults": 1000, "Filters": filters}, aside=True)
+    call = Call("ec2", "DescribeTags", {"MaxResults": PAGE, "Filters": filters}, aside=aside)
     yield from pages(call, "Tags", each)
     return found
 

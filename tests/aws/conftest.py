@@ -45,19 +45,28 @@ class Bend(Fault):
 class Refuse(Fault):
     """Answers with an error of Systems Manager where `when` says so."""
 
-    def __init__(self, operation: str, code: str, when: Callable[[Call], bool]) -> None:
+    def __init__(
+        self, operation: str, code: str, when: Callable[[Call], bool], *, times: int = 1_000_000
+    ) -> None:
         super().__init__(Where(operation))
-        self._code, self._when = code, when
+        self._code, self._when, self.times = code, when, times
 
     def strike(self, call: Call, proceed: Proceed) -> Answer:
-        if not self._when(call):
+        if not self.times or not self._when(call):
             return proceed(call)
+        self.times -= 1
         return Answer(400, json.dumps({"__type": self._code, "message": "No."}).encode())
 
 
 def fleet_of(count: int, **changes: Any) -> Fleet:
     """`count` running nodes of prod in eu-central-1."""
     return large_fleet(count, NOW, **changes)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no reason to go without owners; tests of the patience itself shorten it."""
+    monkeypatch.setattr("bot.aws.calls.PATIENCE", 30.0)
 
 
 @pytest.fixture

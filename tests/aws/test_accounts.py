@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bot.aws.gateway import AwsGateway
 from bot.core.environments import Account, Environment, Target
-from bot.core.errors import AccessDenied, ConfigurationError, Unreachable
+from bot.core.errors import AccessDenied, AwsError, ConfigurationError, Unreachable
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.fleet.seeding import seed_directly
 from tests.aws.conftest import EVERYTHING, REGION, TARGET, fleet_of
@@ -89,11 +87,41 @@ def test_an_endpoint_that_does_not_answer_is_unreachable(
         gateway.read_target(EVERYTHING, TARGET)
 
 
-def test_a_configured_account_is_believed(aws: SimulatedAws, gateway: AwsGateway) -> None:
-    """And costs no call."""
-    target = Target(Account(id=aws.account), REGION)
-    assert gateway.read_target(replace(EVERYTHING, targets=(target,)), target).account
-    assert aws.calls.count(service="sts") == 0
+def test_a_configured_account_is_checked(aws: SimulatedAws, gateway: AwsGateway) -> None:
+    """One question for all accounts without a role; another account's numbers are shown under no wrong name."""
+    seed_directly(fleet_of(2, account=aws.account))
+    own, other = Target(Account(id=aws.account), REGION), Target(Account(id=OTHER), REGION)
+    for _ in range(2):
+        reading = gateway.read_target(EVERYTHING, own)
+        assert (reading.account, reading.notices) == (aws.account, ())
+        with pytest.raises(AwsError) as caught:
+            gateway.read_target(EVERYTHING, other)
+        assert caught.value.message == (
+            f"The credentials belong to account {aws.account}, not {OTHER}."
+        )
+        assert "role" in caught.value.hint
+        assert caught.value.account == OTHER
+    assert aws.calls.count(service="sts") == 1
+
+
+@pytest.mark.parametrize("trouble", ["denied", "hanging"])
+def test_an_account_that_cannot_be_checked_is_a_remark(
+    aws: SimulatedAws, gateway: AwsGateway, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """No gap: the numbers are there."""
+    seed_directly(fleet_of(2, account=aws.account))
+    if trouble == "denied":
+        aws.faults.deny("GetCallerIdentity")
+    else:
+        monkeypatch.setattr("bot.aws.calls.PATIENCE", 0.1)
+        aws.faults.delay("GetCallerIdentity", seconds=2)
+    reading = gateway.read_target(EVERYTHING, Target(Account(id=aws.account), REGION))
+    assert (reading.account, reading.gaps) == (aws.account, ())
+    why = "is not allowed" if trouble == "denied" else "did not answer in time"
+    assert reading.notices[-1] == (
+        f"That the credentials belong to account {aws.account} is not checked: "
+        f"sts:GetCallerIdentity {why}."
+    )
 
 
 def test_patchbot_names_itself_to_aws(aws: SimulatedAws, gateway: AwsGateway) -> None:

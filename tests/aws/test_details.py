@@ -15,7 +15,9 @@ from bot.aws.gateway import AwsGateway
 from bot.aws.rights import READING
 from bot.core.environments import Account, Target
 from bot.core.errors import AccessDenied
+from bot.core.figures import status_report
 from bot.core.nodes import NodeKey
+from bot.core.readings import Reading
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.fleet.model import Fleet, Node, PatchState
 from bot.demo.fleet.seeding import seed_directly
@@ -144,7 +146,7 @@ def windows_node_with_available_update(fleet: Fleet) -> Node:
 def test_available_security_updates_count_as_the_baseline_says(
     aws: SimulatedAws, gateway: AwsGateway, allowed: bool
 ) -> None:
-    """One question per baseline; where it may not be asked, that is said and they count as compliant."""
+    """One question per baseline; where it may not be asked, nobody knows: a gap that says what to allow."""
     fleet = fleet_of(120)
     node = windows_node_with_available_update(fleet)
     others = [n for n in fleet.nodes if n.instance_id != node.instance_id]
@@ -156,7 +158,13 @@ def test_available_security_updates_count_as_the_baseline_says(
         reading = gateway.read_target(EVERYTHING, TARGET)
         (seen,) = [s for s in reading.observations if s.node.instance_id == node.instance_id]
         assert seen.counts_available_security_updates is allowed
-        assert any("available security updates" in n for n in reading.notices) is not allowed
+        assert bool(seen.unread) is bool(reading.gaps) is not allowed
+        report = status_report(Reading("all", NOW, (reading,)), NOW, EVERYTHING.stale_after)
+        assert report.unknown_reasons.unreadable == len(reading.gaps)
+        for gap in reading.gaps:
+            assert gap.nodes == 1
+            assert gap.reason.startswith("Whether available security updates count against")
+            assert gap.hint.startswith("Allow ssm:GetPatchBaseline")
     asked = [call.parameters["BaselineId"] for call in aws.calls.matching("GetPatchBaseline")]
     if allowed:
         assert len(asked) == len(set(asked)) >= 1

@@ -46,6 +46,26 @@ def test_a_repeated_token_of_the_list_fails_the_target(
         gateway.read_target(EVERYTHING, TARGET)
 
 
+def test_a_token_that_aws_takes_no_more_begins_the_list_again(
+    aws: SimulatedAws, gateway: AwsGateway
+) -> None:
+    """Once, and nothing is counted twice; a token that is never taken fails the target and says what to do."""
+    seed_directly(fleet_of(1120))
+    expected = gateway.read_target(EVERYTHING, TARGET)
+    aws.calls.clear()
+    refused = aws.faults.add(
+        Refuse(PROPERTIES, "InvalidNextToken", lambda call: "NextToken" in call.parameters, times=1)
+    )
+    assert gateway.read_target(EVERYTHING, TARGET) == expected
+    assert aws.calls.count(PROPERTIES) == 4
+    refused.times = 99
+    aws.calls.clear()
+    with pytest.raises(AwsError, match="InvalidNextToken") as caught:
+        gateway.read_target(EVERYTHING, TARGET)
+    assert aws.calls.count(PROPERTIES) == 4
+    assert "Try again" in caught.value.hint
+
+
 def test_a_repeated_token_of_a_chunk_makes_its_nodes_unread(
     aws: SimulatedAws, gateway: AwsGateway, small: Fleet
 ) -> None:
@@ -199,8 +219,10 @@ def test_denied_lists_raise_with_what_to_allow(
         gateway.read_target(EVERYTHING, TARGET)
     assert caught.value.operation == "ssm:DescribeInstanceInformation"
     assert caught.value.hint == (
+        "Allow ssm:DescribeInstanceProperties for the credentials patchbot runs with. "
         "Allow ssm:DescribeInstanceInformation for the credentials patchbot runs with."
     )
+    assert caught.value.account == aws.account
 
 
 def test_an_endpoint_of_systems_manager_only_costs_two_remarks(

@@ -21,15 +21,15 @@ MakeGateway = Callable[..., AwsGateway]
 
 def test_a_rate_of_aws_is_found_and_kept(aws: SimulatedAws, make_gateway: MakeGateway) -> None:
     """Everything is read, few calls are refused, and the next reading starts at what was learned."""
-    seed_directly(fleet_of(600))
+    seed_directly(fleet_of(1500))
     expected = make_gateway().read_target(EVERYTHING, TARGET)
-    limit = aws.faults.limit_rate(STATES, rate=30, burst=5)
+    limit = aws.faults.limit_rate(STATES, rate=10, burst=5)
     gateway = make_gateway(concurrency=8)
     assert gateway.read_target(EVERYTHING, TARGET) == expected
-    assert 0 < limit.throttled < 12
+    assert 0 < limit.throttled < 30
     first = limit.throttled
     assert gateway.read_target(EVERYTHING, TARGET) == expected
-    assert limit.throttled - first <= first
+    assert limit.throttled - first <= max(first, 9)  # so many in a row are learned from
 
 
 def test_states_refused_until_the_time_limit_are_a_gap(
@@ -52,7 +52,7 @@ def test_a_list_refused_until_the_time_limit_raises_throttled(
     """With AWS's own words, and no fallback that would be throttled too."""
     aws.faults.throttle(PROPERTIES, calls=None)
     with pytest.raises(Throttled, match="DescribeInstanceProperties"):
-        make_gateway(time_limit=0.4).read_target(EVERYTHING, TARGET)
+        make_gateway(time_limit=1.5).read_target(EVERYTHING, TARGET)
     assert aws.calls.count("DescribeInstanceInformation") == 0
 
 
@@ -60,11 +60,11 @@ def test_a_call_that_hangs_is_not_waited_for_beyond_the_time_limit(
     aws: SimulatedAws, small: Fleet, make_gateway: MakeGateway
 ) -> None:
     """The reading says so and goes on without those nodes."""
-    aws.faults.delay(STATES, seconds=2)
-    reading = make_gateway(time_limit=1.0).read_target(EVERYTHING, TARGET)
+    aws.faults.delay(STATES, seconds=5)
+    reading = make_gateway(time_limit=2.5).read_target(EVERYTHING, TARGET)
     (gap,) = reading.gaps
     assert gap.nodes == 120
-    assert "took longer than 1 s" in gap.reason
+    assert "took longer than 2.5 s" in gap.reason
 
 
 @pytest.mark.parametrize("trouble", ["500", "503", "reset"])

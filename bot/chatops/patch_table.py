@@ -11,6 +11,7 @@ from bot.chatops import terminal as console
 from bot.chatops.blocks import Block, Cell, Column, context, table
 from bot.chatops.sizes import TABLE_ROWS
 from bot.core.reports import PatchRow
+from bot.core.summaries import PATCH_STATE_WORDS
 from bot.core.wording import counted
 
 VENDOR = "Severity is the vendor's (on Debian and Ubuntu the package priority), not the baseline's level."
@@ -65,7 +66,7 @@ def _cells(patch: PatchRow) -> tuple[Cell, ...]:
     return (
         cards.brief(patch.severity or "none given", 20),
         cards.brief(title, 110),
-        cards.brief(patch.state, 24),
+        cards.brief(PATCH_STATE_WORDS.get(patch.state, patch.state.lower()), 24),
         cards.brief(patch.classification or "none given", 24),
         cards.brief(f"{cves} and {more} more" if more > 0 else cves, 60),
     )

@@ -37,6 +37,7 @@ export class Timeline {
     this.turn = Symbol("load");
     this.atBottom = true;
     this.followedTo = 0;
+    this.readDown = null;
     this.pill.hidden = true;
     this.list.replaceChildren();
   }
@@ -175,13 +176,18 @@ export class Timeline {
   }
 
   scrolled() {
-    this.atBottom = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < BOTTOM_SLACK_PX;
+    const down = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < BOTTOM_SLACK_PX;
+    if (down) this.readDown = this.list.lastElementChild;
+    this.atBottom = down || Math.abs(this.root.scrollTop - this.followedTo) < 1;
     if (this.atBottom) this.pill.hidden = true;
   }
 
+  /** To the end; of a message that is taller than the pane and was not read down yet, to its first line. */
   follow() {
     if (!this.atBottom) return;
-    this.root.scrollTop = this.root.scrollHeight;
+    const last = this.list.lastElementChild;
+    const tall = last && last !== this.readDown && last.offsetHeight > this.root.clientHeight;
+    this.root.scrollTop = tall ? this.root.scrollTop + last.getBoundingClientRect().top - this.root.getBoundingClientRect().top : this.root.scrollHeight;
     this.followedTo = this.root.scrollTop;
   }
 

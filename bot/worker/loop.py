@@ -43,13 +43,15 @@ class Failure:
 
 
 class Loop:
-    """Runs the jobs until it is stopped. `interval` tells the seconds to the next round, given whether one did work.
+    """Runs the jobs until it is stopped; `name` is its thread's.
 
+    `progress` changes whenever the ledger does: then the next round comes at once, else after `interval` seconds.
     `record` is told of the first failure in a row; it must not raise.
     """
 
     def __init__(
         self,
+        name: str,
         jobs: Sequence[Job],
         *,
         monotonic: Callable[[], float],
@@ -57,6 +59,7 @@ class Loop:
         interval: Callable[[], float],
         record: Callable[[Failure], None],
     ) -> None:
+        self._name = name
         self._jobs = tuple(jobs)
         self._monotonic = monotonic
         self._progress = progress
@@ -73,17 +76,12 @@ class Loop:
         return tuple(self._failures.values())
 
     @property
-    def stopping(self) -> threading.Event:
-        """Set when the loop is to end; who waits within a job waits for this."""
-        return self._stop
-
-    @property
     def is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 30.0) -> None:

@@ -22,9 +22,10 @@ from bot.worker.sends import results_of
 
 def reconcile(ctx: Context, run: Run) -> None:
     """Look for every send of the run whose answer is missing. Raises AwsError: then it is looked for later."""
-    _, plan = ctx.sealed(run)
-    for one in ctx.ledger.dispatches(run.id):
-        if _is_due(ctx, one):
+    due = [one for one in ctx.ledger.dispatches(run.id) if _is_due(ctx, one)]
+    if due:
+        _, plan = ctx.sealed(run)
+        for one in due:
             _look_for(ctx, run, one, plan)
 
 

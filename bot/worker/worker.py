@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +11,7 @@ from functools import partial
 from bot.core.audit import Entry
 from bot.core.environments import Environment
 from bot.core.errors import StorageError
-from bot.core.ledger import Ledger
+from bot.core.ledger import InboxItem, Ledger
 from bot.core.ports import Clock, CommandGateway, ComplianceGateway
 from bot.core.rules import ChangeRules
 from bot.core.running import BOT
@@ -34,8 +35,8 @@ _STEPS: Mapping[RunState, Callable[[Context, Run], None]] = {
 class Worker:
     """Brings requests and runs on from what stands in the ledger; the only user of what changes AWS.
 
-    `key` seals marks; `team` is the home team of approvers. `pause` waits within a job; by default less when the worker
-    is stopped.
+    `key` seals marks; `team` is the home team of approvers. `take` takes up a click of the inbox, in a thread of its
+    own, so that nobody who clicked waits for AWS. `pause` waits within a job; by default less when it is to stop.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Worker:
         pause: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
         timing: Timing | None = None,
+        take: Callable[[InboxItem], object] | None = None,
     ) -> None:
         timing = timing or Timing()
+        self._stopping = threading.Event()
         self._context = Context(
             ledger=ledger,
             commands=commands,
@@ -75,39 +78,50 @@ class Worker:
             ),
             memory=Memory(monotonic),
         )
-        self._loop = Loop(
-            self._jobs(),
-            monotonic=monotonic,
-            progress=lambda: ledger.head().seq,
-            interval=self._interval,
-            record=self._record,
+        clicks = () if take is None else (Job("inbox", self._clicks, partial(self._take, take)),)
+        self._loops = tuple(
+            Loop(
+                name,
+                jobs,
+                monotonic=monotonic,
+                progress=lambda: ledger.head().seq,
+                interval=self._interval,
+                record=self._record,
+            )
+            for name, jobs in (("inbox", clicks), ("worker", self._jobs()))
+            if jobs
         )
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        self._loop.start()
+        for loop in self._loops:
+            loop.start()
 
     def stop(self, timeout: float = 30.0) -> None:
-        """End after the job under way."""
-        self._loop.stop(timeout)
+        """End after the jobs under way. What they were about goes on at the next start."""
+        self._stopping.set()
+        for loop in self._loops:
+            loop.stop(timeout)
 
     def wake(self) -> None:
-        """Something was decided: look at once. Callable from any thread."""
-        self._loop.wake()
+        """Somebody clicked, or something was decided: look at once. Callable from any thread."""
+        for loop in self._loops:
+            loop.wake()
 
     def run_once(self) -> bool:
         """Every job once, in the caller's thread. True when anything moved."""
-        return self._loop.run_once()
+        moved = [loop.run_once() for loop in self._loops]
+        return any(moved)
 
     @property
     def troubles(self) -> tuple[Failure, ...]:
         """The jobs that fail at present, for the doctor and for health."""
-        return self._loop.failures
+        return tuple(failure for loop in self._loops for failure in loop.failures)
 
     @property
     def is_alive(self) -> bool:
-        """Whether its thread is at work."""
-        return self._loop.is_alive
+        """Whether its threads are at work."""
+        return all(loop.is_alive for loop in self._loops)
 
     def _jobs(self) -> tuple[Job, ...]:
         ctx = self._context
@@ -120,6 +134,15 @@ class Worker:
             Job("advance", self._open_runs, self._of_run(_advance)),
             Job("late news", partial(late.unsettled, ctx), partial(late.look, ctx)),
         )
+
+    def _clicks(self) -> tuple[str, ...]:
+        return tuple(item.key for item in self._context.ledger.inbox())
+
+    def _take(self, take: Callable[[InboxItem], object], key: str) -> None:
+        item = next((one for one in self._context.ledger.inbox() if one.key == key), None)
+        if item is not None:
+            take(item)
+            self.wake()
 
     def _open_runs(self) -> tuple[str, ...]:
         return tuple(run.id for run in reversed(self._context.ledger.runs(only_open=True)))
@@ -137,7 +160,7 @@ class Worker:
         return timing.active if self._open_runs() else timing.idle
 
     def _pause(self, seconds: float) -> object:
-        return self._loop.stopping.wait(seconds)
+        return self._stopping.wait(seconds)
 
     def _record(self, failure: Failure) -> None:
         """Once per row of failures; when even that cannot be written, the log has it."""

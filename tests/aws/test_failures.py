@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from bot.aws.failures import THROTTLES, explain, is_transient
+from bot.aws.failures import THROTTLES, briefly, explain, is_transient
 from bot.core.environments import Account
 from bot.core.errors import AccessDenied, AwsError, PatchbotError, Throttled, Unreachable
 
@@ -158,6 +158,23 @@ def test_secrets_in_awss_words_are_cut_off() -> None:
 
 def test_long_words_are_shortened_to_one_line() -> None:
     assert len(explained(refused("Odd", "very\nlong " * 200)).message) < 400
+
+
+@pytest.mark.parametrize("error", every_botocore_error(), ids=lambda e: type(e).__name__)
+def test_no_class_of_botocores_is_named_to_people(error: Exception) -> None:
+    """Neither in the few words of a remark nor as a code, and there is always something to do."""
+    found = explained(error)
+    words = briefly(found)
+    assert found.operation in words
+    assert type(error).__name__ not in words
+    assert found.code != type(error).__name__
+    assert found.hint
+
+
+def test_an_unknown_code_of_awss_comes_with_something_to_do() -> None:
+    found = explained(refused("InvalidNextToken", "The specified token is not valid."))
+    assert "Try again" in found.hint
+    assert briefly(found) == "ssm:DescribeInstancePatchStates answered InvalidNextToken"
 
 
 def test_our_own_errors_stay_and_faults_of_ours_are_left_alone() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from bot.aws.gateway import AwsGateway
+from bot.aws.hybrids import AGED, KEPT, HybridTags
 from bot.core.environments import Environment, Selector
 from bot.core.errors import AccessDenied
 from bot.core.readings import TargetReading
@@ -101,6 +103,31 @@ def test_owners_of_hybrid_nodes_are_read_once(
         reading = gateway.read_target(PROD, TARGET)
         assert {s.node.instance_id: s.node.owner for s in reading.observations} == owners
     assert aws.calls.count("ListTagsForResource") == 2
+
+
+def test_owners_of_many_hybrid_nodes_are_filled_up_over_the_readings(
+    aws: SimulatedAws, make_gateway: Callable[..., AwsGateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many calls as there is room for; what was learned is kept for hours and only then asked again."""
+    monkeypatch.setattr("bot.aws.hybrids.ROOM", 0)
+    now = [0.0]
+    hybrids = [hybrid(node, number) for number, node in enumerate(fleet_of(12).nodes)]
+    for node in hybrids:
+        report(aws.client("ssm", REGION), node)
+    tags = HybridTags(lambda: now[0])
+    gateway = make_gateway()
+    ids = [node.instance_id for node in hybrids]
+    counts = []
+    for _ in range(4):
+        with gateway.round(TARGET) as around:
+            counts.append((len(tags.read(around, ids)[0]), around.calls))
+    assert counts == [(5, 5), (10, 5), (12, 2), (12, 0)]
+    now[0] = AGED
+    with gateway.round(TARGET) as around:
+        assert (len(tags.read(around, ids)[0]), around.calls) == (12, 5)
+    now[0] = KEPT
+    with gateway.round(TARGET) as around:
+        assert len(tags.read(around, ids)[0]) == 5 + 5
 
 
 def test_owners_of_hybrid_nodes_that_may_not_be_read_are_a_remark(

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from rich.console import RenderableType
 
-from bot.chatops import cards
+from bot.chatops import cards, corrections, node_lists
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName, OneOf
 from bot.chatops.blocks import Block, Element, section
@@ -26,14 +26,12 @@ from bot.core.judgement import Status
 from bot.core.reports import NodesReport
 from bot.core.selection import EVERY_STATE, SEVERITIES, SORTS, STATES, Filter, select
 from bot.core.summaries import (
-    LEVEL,
-    SEVERITY_FILTER,
     gaps_in_short,
     in_short,
     list_in_words,
     short_platform,
 )
-from bot.core.wording import ago, counted
+from bot.core.wording import ago
 
 PAGE = 10
 TERMINAL_PAGE = 50
@@ -108,6 +106,7 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
         sort=arguments.sort,
         counts=count(judged),
         unknown_not_listed=_unknown(judged, wanted),
+        meant=corrections.filters(filters, judged) if not found else {},
         nodes=tuple(node_row(one) for one in found),
         gaps=tuple(gap_row(gap) for gap in reading.gaps),
         notices=reading.notices,
@@ -149,7 +148,15 @@ def slack(report: NodesReport, context: Context) -> Card:
     below = (
         *cards.notices(report.notices),
         small_print(
-            *filter(None, (*_small_print(report, page), _left_out(report))),
+            *filter(
+                None,
+                (
+                    *node_lists.small_print(
+                        report, SORT_NAMES[report.sort].lower(), page.rows, page.span
+                    ),
+                    node_lists.left_out(report),
+                ),
+            ),
             cards.read_line(report.as_of),
         ),
         *cards.row_of(*_buttons(report, page, context)),
@@ -158,7 +165,7 @@ def slack(report: NodesReport, context: Context) -> Card:
 
     def listed(*, details: bool) -> tuple[Block, ...]:
         if not report.nodes:
-            return (section(cards.prose(_why_empty(report))),)
+            return (section(cards.prose(node_lists.why_empty(report))),)
         return cards.node_rows(
             page.rows, context.now, environment=report.environment, details=details
         )
@@ -166,7 +173,9 @@ def slack(report: NodesReport, context: Context) -> Card:
     first = ", ".join(
         f"{row.name or row.instance_id} ({in_short(row, context.now)})" for row in page.rows[:3]
     )
-    more = f" First here: {cards.brief(first, 600)}." if first else f" {_why_empty(report)}"
+    more = (
+        f" First here: {cards.brief(first, 600)}." if first else f" {node_lists.why_empty(report)}"
+    )
     hidden = gaps_in_short(report.gaps)
     gap = f" {hidden}." if hidden else ""
     return Card(
@@ -179,40 +188,6 @@ def slack(report: NodesReport, context: Context) -> Card:
     )
 
 
-def _small_print(report: NodesReport, page: _Page) -> list[str]:
-    parts = [f"Nodes {page.span}", SORT_NAMES[report.sort].lower()] if report.nodes else []
-    filters = [
-        f"{name} “{cards.brief(value, 60)}”"
-        for name, value in report.filters.items()
-        if name != "state"
-    ]
-    line = " · ".join((*parts, *filters))
-    level = SEVERITY_FILTER if report.filters.get("severity") else ""
-    if not level and any(row.critical_non_compliant for row in page.rows):
-        level = LEVEL
-    return [text for text in (line, level) if text]
-
-
-def _left_out(report: NodesReport, how_to_see: str = "") -> str:
-    """Whoever reads the list of the non-compliant nodes must not take the rest for compliant."""
-    if not report.unknown_not_listed:
-        return ""
-    return f"Not in this list: {counted(report.unknown_not_listed, 'unknown node')}.{how_to_see}"
-
-
-def _why_empty(report: NodesReport) -> str:
-    counts = report.counts
-    if not counts.total:
-        return f"{report.environment} has no nodes that count; `/patch status {report.environment}` says why."
-    there = (
-        f"{report.environment} has {counts.non_compliant:,} non-compliant, {counts.unknown:,} unknown and"
-        f" {counts.compliant:,} compliant {'node' if counts.total == 1 else 'nodes'}."
-    )
-    if len(report.filters) > 1:
-        return f"No node matches all of these filters. {there}"
-    return f"None. {there}"
-
-
 def _buttons(report: NodesReport, page: _Page, context: Context) -> tuple[Element, ...]:
     pages = []
     if page.number > 1:
@@ -221,6 +196,10 @@ def _buttons(report: NodesReport, page: _Page, context: Context) -> tuple[Elemen
     if page.number < page.last:
         following = cards.asked(context, page=str(page.number + 1))
         pages.append(cards.show("Next", Show.REPLACE, following, name="next"))
+    if report.meant:
+        corrected = cards.asked(context, refresh=False, page=None, **report.meant)
+        words = " ".join(f"{name}:{value}" for name, value in report.meant.items())
+        pages.append(cards.show(f"Show {words}", Show.REPLACE, corrected, name="meant"))
     if report.nodes:
         everything = cards.asked(context, page=None)
         pages.append(cards.csv(context, f"CSV of {report.total:,}", everything))
@@ -296,9 +275,14 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
     return console.stack(
         console.gaps(report.gaps, context),
         console.text(what, "bold"),
-        shown if report.nodes else console.prose(_why_empty(report)),
-        *(console.text(line, "dim") for line in _small_print(report, page)),
-        *(console.prose(line, "dim") for line in (_left_out(report, unknown),) if line),
+        shown if report.nodes else console.prose(node_lists.why_empty(report)),
+        *(
+            console.text(line, "dim")
+            for line in node_lists.small_print(
+                report, SORT_NAMES[report.sort].lower(), page.rows, page.span
+            )
+        ),
+        *(console.prose(line, "dim") for line in (node_lists.left_out(report, unknown),) if line),
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context).append(more),
     )

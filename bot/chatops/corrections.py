@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.chatops.grammar import Sentence, format_sentence
+from bot.chatops.suggest import closest
 from bot.core.errors import Candidate
+from bot.core.figures import BREAKDOWNS, Judged, platform
+from bot.core.selection import EVERY_STATE, Filter
 
+_FILTERS = ("os", "owner", "group", "region", "account")
 LONGEST = 300  # longer sentences are not offered: nobody can check them at a glance
 
 
@@ -30,6 +35,28 @@ def option(sentence: Sentence, typed: str, meant: str | None) -> tuple[Candidate
         return ()
     options = tuple((meant if key == typed else key, given) for key, given in sentence.options)
     return _offered(replace(sentence, options=options))
+
+
+def filters(given: Mapping[str, str], judged: Sequence[Judged]) -> dict[str, str]:
+    """The nearest values that nodes have, for owner, group, os, … whose given value no node has."""
+    meant = {}
+    for name in filter(given.get, _FILTERS):
+        if any(Filter(state=EVERY_STATE, **{name: given[name]}).matches(one) for one in judged):
+            continue
+        nearest = closest(
+            given[name], sorted({word for one in judged for word in _values(name, one)})
+        )
+        if nearest:
+            meant[name] = nearest
+    return meant
+
+
+def _values(name: str, one: Judged) -> Iterable[str]:
+    """What the filter could be for this node: for `os` every beginning of the platform's name, word by word."""
+    if name != "os":
+        return (BREAKDOWNS[name](one),)
+    words = platform(one).split()
+    return (" ".join(words[:end]) for end in range(1, len(words) + 1))
 
 
 def _offered(meant: Sentence) -> tuple[Candidate, ...]:

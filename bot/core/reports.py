@@ -144,7 +144,8 @@ class FleetReport(Report):
 class NodesReport(Report):
     """`patchbot.nodes/1`: the nodes that matched, all of them, in one order; `counts` are those of the environment.
 
-    `unknown_not_listed` are the unknown nodes that all filters match but the state and the severity.
+    `unknown_not_listed` are the unknown nodes that all filters match but the state and the severity. `meant` are
+    the nearest values of filters whose value no node has at all.
     """
 
     schema_name: Literal["patchbot.nodes/1"] = Field("patchbot.nodes/1", alias="schema")
@@ -156,6 +157,7 @@ class NodesReport(Report):
     sort: str = "worst"
     counts: NodeCounts = NodeCounts()
     unknown_not_listed: int = 0
+    meant: dict[str, str] = {}
     nodes: tuple[NodeRow, ...]
     gaps: tuple[GapRow, ...] = ()
     notices: tuple[str, ...] = ()

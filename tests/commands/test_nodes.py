@@ -75,6 +75,29 @@ def test_the_rest_is_never_taken_for_compliant(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said", "shown"),
+    [
+        ("nodes prod owner:paymnts", "the owner “paymnts”; did you mean “payments”?", "nodes prod owner:payments"),
+        ("nodes prod os:ubunto page:2", "the os “ubunto”; did you mean “Ubuntu”?", "nodes prod os:Ubuntu"),
+        ("nodes prod group:prod-linus state:all", "“prod-linux”?", "nodes prod state:all group:prod-linux"),
+        ("nodes prod region:eu-centrl-1", "did you mean “eu-central-1”?", "nodes prod region:eu-central-1"),
+        ("nodes prod owner:zzzzzz", "No node matches all of these filters.", None),
+        ("nodes prod owner:identity state:failed", "No node matches all of these filters.", None),
+    ],
+)  # fmt: skip
+def test_a_filter_that_no_node_matches_offers_the_nearest_value(
+    desk: Desk, text: str, said: str, shown: str | None
+) -> None:
+    """As a sentence and as a button; nothing where the value exists and other filters leave nothing."""
+    answer = asked(desk, text)
+    assert said in str(answer.card().blocks)
+    assert said in in_terminal(answer.command.terminal(answer.report, answer.context), width=300)
+    assert sentences(desk, text).get("replace:meant") == shown
+    if shown:
+        assert names(desk, shown)
+
+
+@pytest.mark.parametrize(
     ("text", "left", "shown"),
     [
         ("nodes prod region:eu-central-1", 2, "nodes prod region:eu-central-1 state:unknown"),

@@ -1,0 +1,55 @@
+"""The words around a list of nodes: its filters, what it leaves out, why it is empty; the same on every surface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.chatops import cards
+from bot.core.reports import NodeRow, NodesReport
+from bot.core.summaries import LEVEL, SEVERITY_FILTER
+from bot.core.wording import counted
+
+
+def small_print(report: NodesReport, order: str, rows: Sequence[NodeRow], span: str) -> list[str]:
+    """Which part is shown in which order, by which filters, and whose severity they speak of."""
+    parts = [f"Nodes {span}", order] if report.nodes else []
+    filters = [
+        f"{name} “{cards.brief(value, 60)}”"
+        for name, value in report.filters.items()
+        if name != "state"
+    ]
+    line = " · ".join((*parts, *filters))
+    level = SEVERITY_FILTER if report.filters.get("severity") else ""
+    if not level and any(row.critical_non_compliant for row in rows):
+        level = LEVEL
+    return [text for text in (line, level) if text]
+
+
+def left_out(report: NodesReport, how_to_see: str = "") -> str:
+    """How many unknown nodes are not in the list: nobody must take them for compliant."""
+    if not report.unknown_not_listed:
+        return ""
+    return f"Not in this list: {counted(report.unknown_not_listed, 'unknown node')}.{how_to_see}"
+
+
+def why_empty(report: NodesReport) -> str:
+    """Why there is no row, and what there is instead."""
+    counts = report.counts
+    if not counts.total:
+        return f"{report.environment} has no nodes that count; `/patch status {report.environment}` says why."
+    there = (
+        f"{report.environment} has {counts.non_compliant:,} non-compliant, {counts.unknown:,} unknown and"
+        f" {counts.compliant:,} compliant {'node' if counts.total == 1 else 'nodes'}."
+    )
+    if report.meant:
+        return f"{_did_you_mean(report)} {there}"
+    if len(report.filters) > 1:
+        return f"No node matches all of these filters. {there}"
+    return f"None. {there}"
+
+
+def _did_you_mean(report: NodesReport) -> str:
+    return " ".join(
+        f"No node has the {name} “{report.filters[name]}”; did you mean “{value}”?"
+        for name, value in report.meant.items()
+    )

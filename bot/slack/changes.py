@@ -127,7 +127,7 @@ class Changes:
         view, origin = submitted(body)
         try:
             told = self._read(view)
-            key = f"view/{view['id']}/{view['hash']}"
+            key = _key_of(view)
         except PatchbotError as error:
             ack(response_action="update", view=modals.sorry("Not sent", error.message, error.hint))
             return
@@ -210,6 +210,14 @@ class Changes:
         told = submissions.read_decision(view)
         _, plan = self._forms.plan(str(told.body.get("request", "")))
         return submissions.read_decision(view, nodes=len(plan.nodes))
+
+
+def _key_of(view: Mapping[str, Any]) -> str:
+    """By which a form that was sent off is known again. Raises KeyError or ValueError where Slack's ids are missing."""
+    ids = (view["id"], view["hash"])
+    if not all(isinstance(one, str) and one for one in ids):
+        raise ValueError("the view has no id")
+    return f"view/{ids[0]}/{ids[1]}"
 
 
 def _sender(item: InboxItem, channel: str) -> Origin:

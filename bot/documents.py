@@ -21,6 +21,7 @@ from bot.config.reference import reference
 from bot.slack.manifest import manifest
 
 ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "docs" / "examples" / "age.py"
 BEGIN, END = "<!-- written by `make format` -->", "<!-- end -->"
 
 
@@ -50,6 +51,9 @@ def documents() -> dict[Path, str]:
         ROOT / "deploy" / "iam-installer.json": policy_json(changing_statements()),
         ROOT / "docs" / "configuration.md": _between(
             ROOT / "docs" / "configuration.md", configuration_table()
+        ),
+        ROOT / "CONTRIBUTING.md": _between(
+            ROOT / "CONTRIBUTING.md", f"```python\n{EXAMPLE.read_text()}```"
         ),
         ROOT / "README.md": _between(ROOT / "README.md", readme_table(registry)),
     }

@@ -81,6 +81,14 @@ def test_a_record_is_one_line_of_json_with_event_level_and_time() -> None:
     assert record["timestamp"].endswith("Z")
 
 
+def test_what_the_standard_log_is_given_beside_its_text_is_written_too() -> None:
+    stream = logging_to()
+    logging.getLogger("patchbot.aws").info("target read", extra={"nodes": 3, "gaps": [AWS_KEY]})
+    record = last(stream)
+    assert (record["event"], record["level"], record["nodes"]) == ("target read", "info", 3)
+    assert record["gaps"] == [REDACTED]
+
+
 @pytest.mark.parametrize(
     "secret",
     [*CANARIES.values(), KNOWN, AWS_KEY, AWS_KEY.replace("/", "\\/"), quote(AWS_KEY, safe="")],

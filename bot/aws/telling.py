@@ -10,6 +10,9 @@ from bot.core.errors import AwsError, Stopping
 from bot.core.readings import TargetReading
 
 _log = logging.getLogger("patchbot.aws")
+_log.addHandler(
+    logging.NullHandler()
+)  # in a terminal, where nobody configured a log, the answer says it all
 
 
 def tell_read(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.environments import Environment, Target
-from bot.core.errors import AccessDenied, AwsError, NotFound, PatchbotError, Unreachable
+from bot.core.errors import AccessDenied, AwsError, NotFound, PatchbotError, Stopping, Unreachable
 from bot.core.figures import Judged, judge_all
 from bot.core.nodes import Baseline, NodeKey, Patch
 from bot.core.ports import Clock, ComplianceGateway, Progress, ReadingStore
@@ -227,6 +227,8 @@ class Compliance:
             try:
                 now = self._gateway.read_target(environment, target, progress=progress)
                 return completed(now, last.get(target))
+            except Stopping:
+                raise  # no news of AWS: the last reading stays what it is
             except AwsError as error:
                 errors.append(error)
                 return failed(target, last.get(target), _gap(target, error))
@@ -248,7 +250,7 @@ class Compliance:
 
 def _gap(target: Target, error: AwsError) -> Gap:
     return Gap(
-        target.account.id,
+        error.account or target.account.id,
         target.region,
         error.message,
         hint=error.hint,

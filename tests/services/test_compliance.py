@@ -15,6 +15,7 @@ from bot.core.errors import (
     AwsError,
     NotFound,
     PatchbotError,
+    Stopping,
     StorageError,
     Throttled,
     Unreachable,
@@ -460,6 +461,29 @@ def test_a_region_never_read_is_a_gap_without_nodes(
         ("us-east-1", 0, None)
     ]
     assert len(reading.observations) == 2
+
+
+def test_a_gap_names_the_account_as_far_as_it_is_known(
+    compliance: Compliance, gateway: Gateway
+) -> None:
+    """Of the credentials' own account only AWS knows the id."""
+    gateway.errors["us-east-1"] = AccessDenied("ssm may not be asked.", account=ACCOUNT)
+    (gap,) = compliance.read("prod").gaps
+    assert gap.account == ACCOUNT
+
+
+def test_a_reading_that_patchbot_itself_ended_is_no_news(
+    compliance: Compliance, gateway: Gateway, store: Memory
+) -> None:
+    """The last one stays what it is: nothing became unreadable."""
+    before = compliance.read("prod")
+    gateway.errors["us-east-1"] = Stopping("patchbot is stopping.")
+    with pytest.raises(Stopping):
+        compliance.read("prod", refresh=True)
+    assert compliance.read("prod").targets == before.targets
+    kept = store.load(PROD)
+    assert kept is not None
+    assert kept.gaps == ()
 
 
 def test_the_age_of_a_gap_survives_a_restart(

@@ -15,6 +15,12 @@ TIPS = (
         "patchbot never guesses: it asks which one you mean.",
         "/patch node prod-data-kafka-01",
     ),
+    Tip(
+        "Ask for an Install",
+        "As Maya. Fill the form in, then be Jonas and Priya in #prod-approvals: both must approve, and Maya may not.",
+        "/patch install prod",
+    ),
+    Tip("Watch it", "Every run with where it stands; its receipt is in its thread.", "/patch runs"),
     Tip("A typo", "It says what you may have meant.", "/patch stauts prod"),
     Tip(
         "Be somebody else",
@@ -31,6 +37,14 @@ SUGGESTIONS = {
         Suggestion("/patch nodes prod", "the non-compliant nodes, worst first"),
         Suggestion("/patch nodes prod state:unknown", "the nodes nobody knows about"),
         Suggestion("/patch nodes prod os:windows sort:oldest", "filtered and sorted"),
+        Suggestion("/patch install prod", "ask for an Install; two people approve it"),
+        Suggestion(
+            "/patch install staging severity:critical", "only nodes that miss critical patches"
+        ),
+        Suggestion("/patch scan prod", "have nodes look for patches; needs no approval"),
+        Suggestion("/patch approvals", "what waits for whom"),
+        Suggestion("/patch runs", "runs and their receipts"),
+        Suggestion("/patch audit", "who did what"),
         Suggestion("/patch help", "what you may do"),
         Suggestion("/patch doctor", "is it set up right"),
     )

@@ -68,13 +68,16 @@ class Demo:
 
 
 @contextmanager
-def running(*, port: int = 0, transport: str = "socket") -> Iterator[Demo]:
-    """Start everything, yield it, and stop it again. `transport` is "socket" or "http"."""
+def running(*, port: int = 0, transport: str = "socket", speed: float = SPEED) -> Iterator[Demo]:
+    """Start everything, yield it, and stop it again. `transport` is "socket" or "http".
+
+    What nodes do is `speed` times faster than in life.
+    """
     workspace = replace(demo_workspace(), tips=TIPS)
     with (
         _environment({**DIRECT, **NO_FILES}),
         tempfile.TemporaryDirectory(prefix="patchbot-demo-") as data,
-        SimulatedAws(behaviour=Behaviour(speed=SPEED)) as aws,
+        SimulatedAws(behaviour=Behaviour(speed=speed)) as aws,
         LocalSlack(MANIFEST, workspace=workspace, port=port, suggestions=SUGGESTIONS) as slack,
     ):
         fleet = demo_fleet(datetime.now(UTC))
@@ -132,7 +135,13 @@ def _welcome(address: str) -> str:
     /patch nodes prod             the non-compliant list, worst first; open a node, take the CSV
     /patch status prod by:owner   whose nodes are they
     /patch help                   everything else
-  Switch “Acting as” at the top to be somebody else; a guest is refused.
+
+  Then fix something; “Acting as” at the top switches who you are:
+    as Maya    /patch install prod   fill the form in: a reason and a ticket, OPS-1
+    as Jonas   #prod-approvals       Approve, and type the number of nodes
+    as Priya   #prod-approvals       the same: prod needs two people, and neither may be Maya
+    Watch the run in #platform-patching; its receipt comes in the thread after about two minutes.
+    A guest (Gus) is refused, and so is Maya when she approves her own request.
 
   In a second terminal the same answers come as tables or JSON; see docs/terminal.md.
   Ctrl-C stops it.

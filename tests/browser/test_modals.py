@@ -226,3 +226,15 @@ def test_a_modal_fills_the_screen_of_a_phone(kit: Kit, open_page: OpenPage) -> N
     assert box["width"] == PHONE["width"]
     expect(page.modal.get_by_test_id("modal-submit")).to_be_in_viewport()
     page.screenshot("phone-modal")
+
+
+def test_a_moment_is_the_persons_local_time_and_seconds_for_the_app(
+    kit: Kit, open_page: OpenPage
+) -> None:
+    """Maya is in Stockholm: 14:30 there, in summer, is 12:30 UTC."""
+    page = open_page()
+    open_modal(kit, page, view(entry("start", {"type": "datetimepicker"})))
+    page.modal.get_by_label("Start").fill("2027-07-01T14:30")
+    page.modal.get_by_test_id("modal-submit").click()
+    expect(page.modal).not_to_be_visible()
+    assert kit.submissions[0]["start"]["start"]["selected_date_time"] == 1814445000

@@ -192,9 +192,11 @@ def shop_of(tmp_path: Path, front: Front, **options: Any) -> Iterator[Shop]:
     """A shop that is open: the local Slack, the bot and the ledger."""
     shop = Shop(tmp_path)
     with ExitStack() as stack:
-        shop.ledger = Shelf.open(
+        ledger = Shelf.open(
             tmp_path / "ledger.db", clock=shop.clock, key=b"k" * 32, allow_network=True
         )
+        assert isinstance(ledger, Shelf)
+        shop.ledger = ledger
         stack.callback(shop.ledger.close)
         services = shop.services()
         desk = Desk(services, clock=shop.clock)

@@ -15,6 +15,21 @@ export function dayKey(seconds) {
   return new Intl.DateTimeFormat("en-CA", { timeZone: store.zone() }).format(seconds * 1000);
 }
 
+/** 2026-11-23T18:05 in the viewer's zone, as a datetime-local field has it. */
+export function localMinute(seconds) {
+  const clock = new Intl.DateTimeFormat("en-GB", { timeZone: store.zone(), hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return `${dayKey(seconds)}T${clock.format(seconds * 1000)}`;
+}
+
+/** The seconds of such a moment. Looked at twice: the offset of the zone may change between guess and moment. */
+export function secondsOf(minute) {
+  const asUtc = (text) => Date.parse(`${text}:00Z`) / 1000;
+  const wanted = asUtc(minute);
+  let seconds = wanted;
+  for (let turn = 0; turn < 2; turn += 1) seconds += wanted - asUtc(localMinute(seconds));
+  return seconds;
+}
+
 function time(seconds, extra = {}) {
   return format(seconds, { hour: "numeric", minute: "2-digit", hour12: TWELVE_HOURS, ...extra });
 }

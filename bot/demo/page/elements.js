@@ -2,6 +2,7 @@
 
 import { button, el, uniqueId } from "./dom.js";
 import { confirmed } from "./confirm.js";
+import { localMinute, secondsOf } from "./dates.js";
 import { safeUrl } from "./entities.js";
 import { icon } from "./icons.js";
 import { textObject } from "./mrkdwn.js";
@@ -116,6 +117,18 @@ function pickerElement(inputType, field, initial) {
   };
 }
 
+/** A moment is seconds for the app, and a local date and time for the viewer. */
+function momentElement(slot) {
+  const field = "selected_date_time";
+  const shown = (seconds) => (seconds ? localMinute(seconds) : "");
+  const input = el("input", {
+    ...slot.attributes({ type: "datetime-local", class: "field" }),
+    value: shown(slot.begin(field, slot.element.initial_date_time)),
+    onchange: () => slot.change(field, input.value ? secondsOf(input.value) : null, (before) => { input.value = shown(before); }),
+  });
+  slot.host.append(input);
+}
+
 /** Text inputs send on Enter or while typing, as dispatch_action_config says. */
 function typedElement(make) {
   return (slot) => {
@@ -196,6 +209,7 @@ const ELEMENTS = new Map(Object.entries({
   button: buttonElement,
   overflow: overflowElement,
   datepicker: pickerElement("date", "selected_date", "initial_date"),
+  datetimepicker: momentElement,
   timepicker: pickerElement("time", "selected_time", "initial_time"),
   plain_text_input: textInput,
   number_input: numberInput,

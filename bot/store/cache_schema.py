@@ -19,98 +19,94 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
             connection.execute(f"PRAGMA user_version = {version}")
 
 
+_READINGS = (
+    """
+    CREATE TABLE reading (
+      environment TEXT PRIMARY KEY,
+      fingerprint TEXT NOT NULL,
+      as_of TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE target (
+      environment TEXT NOT NULL REFERENCES reading ON DELETE CASCADE,
+      position INTEGER NOT NULL,
+      account TEXT NOT NULL,
+      region TEXT NOT NULL,
+      read_at TEXT,
+      PRIMARY KEY (environment, position)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE gap (
+      environment TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      account TEXT NOT NULL,
+      region TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      nodes INTEGER NOT NULL,
+      last_read_at TEXT,
+      hint TEXT NOT NULL,
+      passing INTEGER NOT NULL,
+      FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE notice (
+      environment TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      text TEXT NOT NULL,
+      FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE node (
+      environment TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      instance_id TEXT NOT NULL,
+      name TEXT NOT NULL,
+      platform_type TEXT NOT NULL,
+      platform_name TEXT NOT NULL,
+      platform_version TEXT NOT NULL,
+      ping_status TEXT NOT NULL,
+      last_ping TEXT,
+      agent_version TEXT NOT NULL,
+      instance_state TEXT NOT NULL,
+      resource_type TEXT NOT NULL,
+      ip_address TEXT NOT NULL,
+      owner TEXT NOT NULL,
+      unread TEXT NOT NULL,
+      counts_available_security_updates INTEGER NOT NULL,
+      patch_group TEXT,
+      baseline_id TEXT,
+      snapshot_id TEXT,
+      operation TEXT,
+      operation_start_time TEXT,
+      operation_end_time TEXT,
+      reboot_option TEXT,
+      last_no_reboot_install TEXT,
+      installed INTEGER,
+      installed_other INTEGER,
+      installed_pending_reboot INTEGER,
+      installed_rejected INTEGER,
+      missing INTEGER,
+      failed INTEGER,
+      not_applicable INTEGER,
+      available_security_updates INTEGER,
+      critical_non_compliant INTEGER,
+      security_non_compliant INTEGER,
+      other_non_compliant INTEGER,
+      FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
+    )
+    """,
+)
+
+
 @migrations()
 def m001_readings(db: Database) -> None:
     """The last reading of each environment: its targets, their nodes and gaps."""
-    db.execute(
-        """
-        CREATE TABLE reading (
-          environment TEXT PRIMARY KEY,
-          fingerprint TEXT NOT NULL,
-          as_of TEXT NOT NULL
-        )
-        """
-    )
-    db.execute(
-        """
-        CREATE TABLE target (
-          environment TEXT NOT NULL REFERENCES reading ON DELETE CASCADE,
-          position INTEGER NOT NULL,
-          account TEXT NOT NULL,
-          region TEXT NOT NULL,
-          read_at TEXT,
-          PRIMARY KEY (environment, position)
-        ) WITHOUT ROWID
-        """
-    )
-    db.execute(
-        """
-        CREATE TABLE gap (
-          environment TEXT NOT NULL,
-          position INTEGER NOT NULL,
-          account TEXT NOT NULL,
-          region TEXT NOT NULL,
-          reason TEXT NOT NULL,
-          nodes INTEGER NOT NULL,
-          last_read_at TEXT,
-          hint TEXT NOT NULL,
-          passing INTEGER NOT NULL,
-          FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
-        )
-        """
-    )
-    db.execute(
-        """
-        CREATE TABLE notice (
-          environment TEXT NOT NULL,
-          position INTEGER NOT NULL,
-          text TEXT NOT NULL,
-          FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
-        )
-        """
-    )
-    db.execute(
-        """
-        CREATE TABLE node (
-          environment TEXT NOT NULL,
-          position INTEGER NOT NULL,
-          instance_id TEXT NOT NULL,
-          name TEXT NOT NULL,
-          platform_type TEXT NOT NULL,
-          platform_name TEXT NOT NULL,
-          platform_version TEXT NOT NULL,
-          ping_status TEXT NOT NULL,
-          last_ping TEXT,
-          agent_version TEXT NOT NULL,
-          instance_state TEXT NOT NULL,
-          resource_type TEXT NOT NULL,
-          ip_address TEXT NOT NULL,
-          owner TEXT NOT NULL,
-          unread TEXT NOT NULL,
-          counts_available_security_updates INTEGER NOT NULL,
-          patch_group TEXT,
-          baseline_id TEXT,
-          snapshot_id TEXT,
-          operation TEXT,
-          operation_start_time TEXT,
-          operation_end_time TEXT,
-          reboot_option TEXT,
-          last_no_reboot_install TEXT,
-          installed INTEGER,
-          installed_other INTEGER,
-          installed_pending_reboot INTEGER,
-          installed_rejected INTEGER,
-          missing INTEGER,
-          failed INTEGER,
-          not_applicable INTEGER,
-          available_security_updates INTEGER,
-          critical_non_compliant INTEGER,
-          security_non_compliant INTEGER,
-          other_non_compliant INTEGER,
-          FOREIGN KEY (environment, position) REFERENCES target ON DELETE CASCADE
-        )
-        """
-    )
+    for table in _READINGS:
+        db.execute(table)
     for table in ("gap", "notice", "node"):
         db.execute(f"CREATE INDEX {table}_by_target ON {table} (environment, position)")
 

@@ -87,11 +87,11 @@ def lacking(row: RequestRow) -> str:
         " other than the requester" if row.four_eyes else ""
     )
     needed = (
-        "1 approval"
+        "1 approval, by"
         if row.approvals_needed == 1
-        else f"{row.approvals_needed} approvals by different people"
+        else f"{row.approvals_needed} approvals by different people, each by"
     )
-    return f"Needs {needed}, each by {who}: {len(row.approved_by)} given, {row.lacking} to come."
+    return f"Needs {needed} {who}: {len(row.approved_by)} given, {row.lacking} to come."
 
 
 def worst_patches(nodes: Iterable[PlannedNode]) -> str:

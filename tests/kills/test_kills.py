@@ -82,7 +82,7 @@ def story(
     """
     directory.mkdir()
     dice = random.Random(seed)
-    aws = SimulatedAws(lag=dice.choice([0.0, 5.0, 40.0]))
+    aws = SimulatedAws(lag=dice.choice([0.0, 5.0, 40.0, 200.0]))
     if faults:
         aws.answers = dice.choices([OK, LOST, DROPPED, THROTTLED], [70, 15, 5, 10], k=6)
     aws.add(1, 2, 3, 4)

@@ -138,6 +138,17 @@ def test_a_run_whose_unknown_send_nobody_decides_about_ends_by_its_time_limit(si
     assert "the outcome of 1 nodes is not known" in run.why
 
 
+def test_a_send_that_aws_has_forgotten_is_not_looked_for_any_more(site: Site) -> None:
+    """AWS keeps commands for 30 days; after that nobody can tell."""
+    site.aws.answers = [DROPPED]
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.finish(name, seconds=60)
+    site.until(lambda: canary(site).state is DispatchState.DONE, seconds=12 * 3600, ticks=80)
+    assert "30 days" in canary(site).reason
+    assert site.aws.now() - site.run().created_at > timedelta(days=30)
+    assert len(site.aws.attempts) == 1
+
+
 def test_throttled_tries_are_each_audited_and_at_most_five(site: Site) -> None:
     site.aws.answers = [THROTTLED] * 9
     site.approved(a_plan(site.aws, site.aws.add(1, 2)))

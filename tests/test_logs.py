@@ -83,7 +83,7 @@ def test_a_record_is_one_line_of_json_with_event_level_and_time() -> None:
 
 def test_what_the_standard_log_is_given_beside_its_text_is_written_too() -> None:
     stream = logging_to()
-    logging.getLogger("patchbot.test_logs").info(
+    logging.getLogger("some.library").info(
         "target read", extra={"nodes": 3, "gaps": [AWS_KEY]}
     )
     record = last(stream)

@@ -83,9 +83,9 @@ def test_a_record_is_one_line_of_json_with_event_level_and_time() -> None:
 
 def test_what_the_standard_log_is_given_beside_its_text_is_written_too() -> None:
     stream = logging_to()
-    logging.getLogger("some.library").warning("target read", extra={"nodes": 3, "gaps": [AWS_KEY]})
+    logging.getLogger("patchbot.aws").info("target read", extra={"nodes": 3, "gaps": [AWS_KEY]})
     record = last(stream)
-    assert (record["event"], record["level"], record["nodes"]) == ("target read", "warning", 3)
+    assert (record["event"], record["level"], record["nodes"]) == ("target read", "info", 3)
     assert record["gaps"] == [REDACTED]
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from threading import Lock
 
 from typing_extensions import override
@@ -13,7 +14,7 @@ from bot.demo.aws.pages import list_member
 from bot.demo.aws.wire import Answer
 
 Proceed = Callable[[Call], Answer]
-EMPTY_PAGE = "empty-page:"
+_numbers = count(1)
 
 
 class ConnectionCutError(ConnectionResetError):
@@ -168,21 +169,26 @@ class LostAnswer(Fault):
 class EmptyPage(Fault):
     """A page without rows that carries a token, before the page that was asked for."""
 
+    def __init__(self, where: Where, *, calls: int | None = None) -> None:
+        super().__init__(where, calls=calls)
+        # Its own: a token that another such fault took for its own would name its empty page a second time.
+        self._mark = f"empty-page-{next(_numbers)}:"
+
     @override
     def handle(self, call: Call, proceed: Proceed) -> Answer:
         token = str(call.parameters.get("NextToken", ""))
         if list_member(call.operation) is None:
             return proceed(call)
-        if not token.startswith(EMPTY_PAGE):
+        if not token.startswith(self._mark):
             return super().handle(call, proceed)
         members = {key: value for key, value in call.parameters.items() if key != "NextToken"}
-        if token != EMPTY_PAGE:
-            members["NextToken"] = token.removeprefix(EMPTY_PAGE)
+        if token != self._mark:
+            members["NextToken"] = token.removeprefix(self._mark)
         return proceed(call.with_parameters(members))
 
     @override
     def strike(self, call: Call, proceed: Proceed) -> Answer:
-        token = EMPTY_PAGE + str(call.parameters.get("NextToken", ""))
+        token = self._mark + str(call.parameters.get("NextToken", ""))
         page = {str(list_member(call.operation)): [], "NextToken": token}
         return Answer(200, json.dumps(page).encode())
 

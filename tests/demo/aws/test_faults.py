@@ -139,6 +139,22 @@ def test_empty_pages_carry_a_token(aws: SimulatedAws, ssm: Any, herd: Fleet) -> 
     assert aws.calls.count("DescribeInstanceProperties") == 1 + 2 + 3
 
 
+def test_empty_pages_of_two_operations_do_not_mix(aws: SimulatedAws, ssm: Any, herd: Fleet) -> None:
+    """One page after the other, each with a token of its own: a reader who stops at a repeated one goes on."""
+    aws.faults.empty_page("DescribeInstancePatchStates", calls=1)
+    pages = aws.faults.empty_page("DescribeInstanceProperties", calls=3)
+    tokens, token = [], ""
+    while True:
+        page = ssm.describe_instance_properties(
+            MaxResults=50, **({"NextToken": token} if token else {})
+        )
+        if not (token := page.get("NextToken", "")):
+            break
+        tokens.append(token)
+    assert len(tokens) == len(set(tokens)) == 3 + (len(herd.nodes) - 1) // 50
+    assert pages.hits == 3
+
+
 def test_a_repeated_token_would_never_end(aws: SimulatedAws, ssm: Any, herd: Fleet) -> None:
     """boto3's paginator notices; a loop of one's own must too."""
     aws.faults.repeat_token("DescribeInstanceProperties")

@@ -54,10 +54,10 @@ def bolt_app(signing_secrets: list[str], *, api_url: str) -> App:
     `authorize` is given so that no auth.test stands before the first ack, and so that stray SLACK_CLIENT_ID and
     SLACK_CLIENT_SECRET in the environment cannot switch on OAuth mode. Listeners that return at once make
     `process_before_response` 160 times faster than Bolt's default, which polls every 10 ms. Its name is none of our
-    loggers': with every request Bolt gives the logger of that name the level and the handlers of the root.
+    loggers': with every request Bolt gives the logger of that name the level of the root.
     """
     app = App(
-        name="patchbot",
+        name="patchbot in Slack",
         client=web_client(None, base_url=api_url, retry_handlers=[]),
         authorize=_authorize,
         signing_secret=signing_secrets[0],

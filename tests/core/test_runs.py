@@ -37,7 +37,9 @@ def test_every_state_of_a_send_has_its_moves() -> None:
     assert set(DISPATCH_MOVES) == set(DispatchState)
 
 
-@pytest.mark.parametrize("state", MAY_BE_OUT | {DispatchState.REFUSED, DispatchState.DROPPED})
+@pytest.mark.parametrize(
+    "state", sorted(MAY_BE_OUT | {DispatchState.REFUSED, DispatchState.DROPPED})
+)
 def test_nothing_leads_back_to_a_send(state: DispatchState) -> None:
     assert not reachable(state) & {DispatchState.PLANNED, DispatchState.SENDING}
 

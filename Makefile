@@ -14,7 +14,7 @@ demo: $(VENV)/.demo  ## open the demo: a local Slack, a simulated AWS, the real 
 	@$(BIN)/patchbot demo $(ARGS)
 
 test: lint       ## lint, then every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev   ## ruff, mypy strict, import rules, documents that must match the code
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }

@@ -54,10 +54,10 @@ class Engine:
     def parts(self, people: PersonLookup, home_team: Callable[[], str]) -> Parts:
         """What the Slack side works with; the worker asks `people` too, at the moment of sending."""
         rules = self.settings.change_rules()
-        handlers = {
-            **Asking(self.ledger, self.surveyor, clock=self.clock).handlers(),
-            **Decisions(self.ledger, rules, clock=self.clock).handlers(),
-        }
+        decisions = Decisions(self.ledger, rules, clock=self.clock)
+        asking = Asking(self.ledger, self.surveyor, clock=self.clock)
+        handlers = {**asking.handlers(), **decisions.handlers()}
+        access = self.settings.policy()
         worker = self.worker = Worker(
             self.ledger,
             self.commands,
@@ -72,11 +72,12 @@ class Engine:
         )
         return Parts(
             ledger=self.ledger,
-            intake=Intake(self.ledger, people, handlers, clock=self.clock),
+            intake=Intake(self.ledger, people, handlers, clock=self.clock, access=access),
             draw=lambda notice: draw(notice, self.ledger, self.clock(), rules=rules),
             must_type=lambda request, plan: rules[request.environment].count_must_be_typed(
                 len(plan.nodes)
             ),
+            objection=decisions.objection,
             moved=worker.wake,
             clock=self.clock,
         )

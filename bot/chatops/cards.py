@@ -241,6 +241,12 @@ def numbered(lines: Iterable[str]) -> Mrkdwn:
     )
 
 
+def late_answer(text: str) -> Card:
+    """The answer to a click that could not be given at once."""
+    late = "The answer to a click of yours. I could not give it at once."
+    return Card(inert.plain(text, 1000), (section(prose(text, 2000)), context(late)))
+
+
 def error_card(error: PatchbotError | None, *, incident: str = "") -> Card:
     """What went wrong, what is allowed, what to do next.
 

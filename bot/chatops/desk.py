@@ -56,6 +56,7 @@ class Desk:
 
     def __init__(self, services: Services, *, clock: Clock) -> None:
         self._services = services
+        self.access = services.access
         self._clock = clock
 
     def understand(self, text: str) -> tuple[AnyCommand, Sentence]:

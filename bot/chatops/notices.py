@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.chatops import request_cards, run_cards
+from bot.chatops import cards, request_cards, run_cards
 from bot.chatops.reply import Card
 from bot.core.errors import NotFound
 from bot.core.ledger import Ledger, Notice
@@ -23,6 +23,8 @@ def draw(
 
     Raises NotFound for a kind that is not drawn here, or a subject that is not in the ledger.
     """
+    if notice.kind == noticing.ANSWER:
+        return cards.late_answer(notice.subject)
     if notice.kind in {noticing.RUN, noticing.RECEIPT, noticing.GATE}:
         return _about_run(notice, ledger, now)
     request, plan = _request(notice, ledger)

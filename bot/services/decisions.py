@@ -45,6 +45,23 @@ class Decisions:
             "run.continue": self.continue_run,
         }
 
+    def objection(self, kind: str, request: Request, plan: Plan, person: Person) -> str:
+        """Why `person` may not decide that about the request, as far as it shows before they fill in the form.
+
+        `kind` is that of the inbox item; empty where nothing speaks against it.
+        """
+        body: dict[str, Any] = {
+            "request": request.id,
+            "digest": request.digest,
+            "typed": len(plan.nodes),
+        }
+        for name in ("reason", "note"):
+            body[name] = "not written yet"
+        try:
+            return self.handlers()[kind](person, body).why
+        except Refusal as refusal:
+            return refusal.reason
+
     def approve(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """A vote for exactly the plan whose digest the person saw."""
         request, rules, plan = self._request(body)
@@ -169,7 +186,7 @@ class Decisions:
 
     def _moved(self, move: Move, rules: ChangeRules, text: str) -> Effect:
         if not move.changed:
-            return Effect(lambda change: _refused_move(change, move), allowed=False)
+            return Effect(lambda change: _refused_move(change, move), why=move.decision.reason)
 
         def apply(change: Change) -> str:
             change.save_request(move.request, move.entries)
@@ -190,7 +207,7 @@ def _moved_run(move: steering.Steered, request: Request, rules: ChangeRules, tex
         noticing.show(change, noticing.about_run(move.run, request, rules))
         return text
 
-    return Effect(apply, allowed=move.decision.allowed)
+    return Effect(apply, why=move.decision.reason)
 
 
 def _refused_move(change: Change, move: Move) -> str:
@@ -206,7 +223,7 @@ def _no(request: Request, person: Person, tried: str, reason: str) -> Effect:
         change.audit(entry)
         return refused(reason)
 
-    return Effect(apply, allowed=False)
+    return Effect(apply, why=reason)
 
 
 def _wrong_count(body: Mapping[str, Any], plan: Plan, rules: ChangeRules) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bot.core.ledger import Change, Notice
+from dataclasses import replace
+
+from bot.core.ledger import Change, InboxItem, Notice, NoticeState
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
 from bot.core.runs import Run
@@ -14,6 +16,7 @@ REMINDER = "reminder"
 RUN = "run"
 GATE = "gate"
 RECEIPT = "receipt"
+ANSWER = "answer"
 
 
 def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
@@ -27,8 +30,9 @@ def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
 
 
 def about_broken_glass(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
-    """Everybody is told: both channels, and each approver who is named."""
-    places = dict.fromkeys((rules.asks_in, rules.channel, *sorted(rules.approvers.users)))
+    """Everybody is told: both channels, and each approver, those of user groups too."""
+    people = (*sorted(rules.approvers.users), *sorted(rules.approvers.usergroups))
+    places = dict.fromkeys((rules.asks_in, rules.channel, *people))
     return tuple(
         Notice(f"{BREAK_GLASS}/{request.id}/{place}", BREAK_GLASS, request.id, place)
         for place in places
@@ -63,6 +67,17 @@ def receipt(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, ...
     (card,) = about_run(run, request, rules)
     key = f"{RECEIPT}/{run.id}"
     return (Notice(key, RECEIPT, run.id, card.channel, thread_of=card.key),)
+
+
+def answer(item: InboxItem, text: str) -> Notice:
+    """What whoever clicked is told. It counts as on its way: only where nobody has told them, it is posted."""
+    key = f"{ANSWER}/{item.key}"
+    return Notice(key, ANSWER, text, item.person, state=NoticeState.POSTING)
+
+
+def told(notice: Notice) -> Notice:
+    """An answer that has reached whoever clicked."""
+    return replace(notice, state=NoticeState.POSTED, shown=notice.wanted)
 
 
 def show(change: Change, notices: tuple[Notice, ...]) -> None:

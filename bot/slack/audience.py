@@ -37,23 +37,28 @@ class Audience:
                 "A direct message is no channel to share in.", hint="Ask again in a channel."
             )
         try:
-            info = self._channels.get(channel)
-            across_workspaces = bool(info["is_org_shared"]) and not self._is_in_organisation()
+            outsiders = self.outsiders(channel)
         except SlackError as error:
             raise NotAllowed(
                 f"I could not check who else reads this channel: {error.message}",
                 hint=f"{error.hint or 'Try again in a minute.'} {_PRIVATELY}",
             ) from error
+        if outsiders:
+            raise NotAllowed(
+                f"This channel is shared with {outsiders}: its people would see your fleet.",
+                hint="Share in a channel of your own; here only you see my answers.",
+            )
+
+    def outsiders(self, channel: str) -> str:
+        """Who else reads along, in words; empty where nobody does. Raises SlackError where Slack does not tell."""
+        if channel.startswith("D"):
+            return ""
+        info = self._channels.get(channel)
         if info["is_ext_shared"] or any(info.get(name) for name in _PENDING):
-            raise NotAllowed(
-                "This channel is shared with another organisation, or about to be: its people would see your fleet.",
-                hint="Share in a channel of your own; here only you see my answers.",
-            )
-        if across_workspaces:
-            raise NotAllowed(
-                "This channel is shared with another workspace: its people would see your fleet.",
-                hint="Share in a channel of your own; here only you see my answers.",
-            )
+            return "another organisation, or about to be"
+        if info["is_org_shared"] and not self._is_in_organisation():
+            return "another workspace"
+        return ""
 
     def _is_in_organisation(self) -> bool:
         """In an organisation, channels across its workspaces are channels of its own."""

@@ -207,10 +207,11 @@ def create_slack_bot(
             api,
             usergroups=policy_usergroups,
             clock=clock,
-            home_team=lambda: directory.home().team_id,
+            home=directory.home,
         )
         parts = changing(people, lambda: directory.home().team_id)
-        noticeboard = Noticeboard(parts.ledger, api, parts.draw, clock=parts.clock)
+        audience = Audience(api, directory, clock=clock)
+        noticeboard = Noticeboard(parts.ledger, api, parts.draw, audience, clock=parts.clock)
         changes = Changes(
             parts,
             desk,

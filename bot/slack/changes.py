@@ -5,6 +5,7 @@ What a click says is ids only; everything else is looked up in the ledger again.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,6 @@ import structlog
 from slack_bolt import Ack
 
 from bot.chatops import acts, modals, submissions
-from bot.chatops.acts import Act
 from bot.chatops.command import AnyCommand
 from bot.chatops.desk import Desk
 from bot.chatops.reply import Card
@@ -22,19 +22,26 @@ from bot.core.ledger import InboxItem, Ledger, Notice
 from bot.core.plans import Plan
 from bot.core.ports import Clock
 from bot.core.requests import Request
-from bot.services.intake import Intake
+from bot.services.intake import REFUSED, Intake, NotYet
 from bot.services.people import PersonLookup
 from bot.slack.answering import new_incident
 from bot.slack.api import SlackApi
-from bot.slack.forms import Forms
+from bot.slack.forms import Forms, Objection
 from bot.slack.identity import Directory
 from bot.slack.incoming import Json, Origin, Question, clicked_act, submitted
 from bot.slack.loop import Loop
+from bot.slack.people import teams_of
 from bot.slack.pool import Pool
 from bot.slack.telling import Teller
 
 READING: Final = frozenset({"request.submit", "run.retry_failed"})
-"""Items that AWS is read for. They have a thread of their own: nobody's Stop waits a minute behind a reading."""
+"""Items that AWS is read for. They have threads of their own: nobody's Stop waits a minute behind a reading."""
+
+FIRST: Final = frozenset({"run.cancel", "request.cancel", "request.deny"})
+"""Items that nobody's flood of other clicks keeps waiting."""
+READERS: Final = 3
+WAITING_EACH: Final = 50
+"""How many clicks of one person may wait at a time."""
 
 _log: Final = structlog.get_logger("bot.slack.changes")
 
@@ -47,6 +54,7 @@ class Parts:
     intake: Intake
     draw: Callable[[Notice], Card]
     must_type: Callable[[Request, Plan], bool]
+    objection: Objection
     moved: Callable[[], None]
     clock: Clock
 
@@ -74,6 +82,7 @@ class Changes:
             parts.ledger,
             desk,
             must_type=parts.must_type,
+            objection=parts.objection,
             api=api,
             directory=directory,
             people=people,
@@ -83,18 +92,23 @@ class Changes:
             refused=self._keep_refusal,
         )
         self._deciding = Loop(lambda: self._take(reading=False), name="intake")
-        self._asking = Loop(lambda: self._take(reading=True), name="intake-reading")
+        self._asking = tuple(
+            Loop(lambda: self._take(reading=True), name=f"intake-reading-{number}")
+            for number in range(READERS)
+        )
+        self._begun: set[str] = set()
+        self._beginning = threading.Lock()
         self._held: set[str] = set()
 
     def start(self) -> None:
         """Take up what was clicked before the last stop, and from now on what is clicked."""
-        self._deciding.start()
-        self._asking.start()
+        for loop in (self._deciding, *self._asking):
+            loop.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """End after the items under way. What waits then is in the inbox for the next start."""
-        self._deciding.stop(timeout)
-        self._asking.stop(timeout)
+        for loop in (self._deciding, *self._asking):
+            loop.stop(timeout)
 
     def form_of(self, question: Question) -> AnyCommand | None:
         """The command behind a typed question, where it answers with a form; None for all others."""
@@ -146,31 +160,50 @@ class Changes:
 
     def take_up(self) -> None:
         """Have what waits in the inbox taken up now."""
-        self._deciding.wake()
-        self._asking.wake()
+        for loop in (self._deciding, *self._asking):
+            loop.wake()
 
     def _take(self, *, reading: bool) -> None:
-        """Take up what waits, and answer whoever clicked. An item that fails does not keep the others waiting."""
-        loop = self._asking if reading else self._deciding
-        for item in self._parts.ledger.inbox():
-            if loop.stopping:
+        """Take up what waits, stops first, and answer whoever clicked. An item that fails holds up no other."""
+        waiting = [one for one in self._parts.ledger.inbox() if (one.kind in READING) is reading]
+        for item in sorted(waiting, key=lambda one: one.kind not in FIRST):
+            if self._deciding.stopping:
                 return
-            if (item.kind in READING) is not reading:
-                continue
-            try:
-                reply = self._parts.intake.take(item)
-            except StorageError as error:
-                self._hold(item, f"It waits, and is done as soon as it can be: {error}")
-                continue
-            except Exception as error:  # noqa: BLE001 - told and logged; the items behind it are not to wait for it
-                incident = new_incident()
-                _log.error("intake.failed", error_id=incident, key=item.key, exc_info=error)
-                reply = self._parts.intake.give_up(item, incident)
-            self._held.discard(item.key)
-            self._parts.moved()
-            self._redraw()
-            if reply is not None:
-                self._teller.tell(_sender(item, reply.channel), reply.text)
+            if self._begin(item):
+                try:
+                    self._take_one(item)
+                finally:
+                    self._begun.discard(item.key)
+
+    def _begin(self, item: InboxItem) -> bool:
+        """Whether no other thread is at it."""
+        with self._beginning:
+            if item.key in self._begun:
+                return False
+            self._begun.add(item.key)
+            return True
+
+    def _take_one(self, item: InboxItem) -> None:
+        try:
+            reply = self._parts.intake.take(item)
+        except NotYet as error:
+            self._hold(
+                item, f"I have to wait until Slack can say who you are; your click counts. {error}"
+            )
+            return
+        except StorageError as error:
+            self._hold(item, f"It waits, and is done as soon as it can be: {error}")
+            return
+        except Exception as error:  # noqa: BLE001 - told and logged; the items behind it are not to wait for it
+            incident = new_incident()
+            _log.error("intake.failed", error_id=incident, key=item.key, exc_info=error)
+            reply = self._parts.intake.give_up(item, incident)
+        self._held.discard(item.key)
+        self._parts.moved()
+        self._redraw()
+        if reply is not None:
+            origin = _sender(item, reply.channel)
+            self._teller.tell(origin, reply.text, lambda: self._parts.intake.told(item))
 
     def _hold(self, item: InboxItem, text: str) -> None:
         """Tell once why an item waits."""
@@ -181,6 +214,11 @@ class Changes:
 
     def _keep(self, ack: Ack, key: str, kind: str, origin: Origin, body: Mapping[str, Any]) -> None:
         """On disk first, then the ack. Where it cannot be stored there is no ack, and Slack says that it failed."""
+        if self._has_enough(origin):
+            text = f"{WAITING_EACH} clicks of yours wait to be done. That one was not done; try again when they are."
+            self._teller.tell(origin, text)
+            ack()
+            return
         try:
             self._put(key, kind, origin, body)
         except Exception as error:  # noqa: BLE001 - an ack would say that it is done
@@ -192,17 +230,24 @@ class Changes:
         ack()
         self.take_up()
 
-    def _keep_refusal(self, act: Act, origin: Origin) -> None:
-        """Somebody may not even see a form: the intake, which knows nothing of this kind, refuses and audits it."""
+    def _has_enough(self, origin: Origin) -> bool:
+        """Nobody fills the inbox for the others."""
+        person = origin.sender.user_id
+        mine = sum(one.person == person for one in self._parts.ledger.inbox())
+        return mine >= WAITING_EACH
+
+    def _keep_refusal(
+        self, tried: str, ids: Mapping[str, Any], reason: str, origin: Origin
+    ) -> None:
+        """Somebody may not even see a form; they have read why, and the intake audits it."""
         key = f"form/{new_incident()}{new_incident()}"
-        self._put(key, f"form.{act.verb}", origin, {**act.ids, "channel": origin.channel})
+        self._put(key, REFUSED, origin, {**ids, "tried": tried, "reason": reason.rstrip(".")})
         self.take_up()
 
     def _put(self, key: str, kind: str, origin: Origin, body: Mapping[str, Any]) -> None:
-        sender = origin.sender
-        team = " ".join(dict.fromkeys(sender.teams))
-        now = self._parts.clock()
-        self._parts.ledger.put_inbox(InboxItem(key, kind, sender.user_id, team, dict(body), now))
+        sender, now = origin.sender, self._parts.clock()
+        item = InboxItem(key, kind, sender.user_id, teams_of(sender), dict(body), now)
+        self._parts.ledger.put_inbox(item)
 
     def _read(self, view: Mapping[str, Any]) -> submissions.Submitted:
         if view.get("callback_id") == modals.REQUEST:

@@ -6,18 +6,18 @@ Opening has threads of its own, so that nobody's trigger expires behind somebody
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import structlog
 
-from bot.chatops import modals
+from bot.chatops import inert, modals
 from bot.chatops.acts import Act, Verb
 from bot.chatops.blocks import Element
 from bot.chatops.command import AnyCommand
 from bot.chatops.context import Surface
 from bot.chatops.desk import Desk
 from bot.core.errors import NotAllowed, NotFound, PatchbotError, SlackError
-from bot.core.identity import AccessPolicy, Role
+from bot.core.identity import Person, Role
 from bot.core.ledger import Ledger
 from bot.core.plans import Plan
 from bot.core.requests import Request
@@ -26,13 +26,16 @@ from bot.slack.answering import new_incident
 from bot.slack.api import SlackApi
 from bot.slack.identity import Directory
 from bot.slack.incoming import Origin, Question
+from bot.slack.people import teams_of
 from bot.slack.pool import Pool
 from bot.slack.telling import Teller
 
 MustType = Callable[[Request, Plan], bool]
-Refused = Callable[[Act, Origin], None]
+Refused = Callable[[str, Mapping[str, Any], str, Origin], None]
+"""Told what was tried, the ids it was about, the reason, and who tried."""
+Objection = Callable[[str, Request, Plan, Person], str]
+"""Why a person may not decide that about a request, as far as it can be told before; empty where they may."""
 
-_HUMANS: Final = AccessPolicy()
 _CLOSED: Final = "not_found"
 _REPLAYED: Final = "exchanged_trigger_id"
 _BUSY: Final = "I have my hands full right now, so no form was opened. Nothing was done; try again in a minute."
@@ -54,6 +57,7 @@ class Forms:
         desk: Desk,
         *,
         must_type: MustType,
+        objection: Objection,
         api: SlackApi,
         directory: Directory,
         people: PersonLookup,
@@ -65,6 +69,7 @@ class Forms:
         self._ledger = ledger
         self._desk = desk
         self._must_type = must_type
+        self._objection = objection
         self._api = api
         self._directory = directory
         self._people = people
@@ -138,16 +143,20 @@ class Forms:
 
     def _request(self, question: Question) -> Element:
         person = self._directory.identify(question.origin.sender).person
-        view = self._desk.answer(question.text, person, surface=Surface.SLACK).modal()
+        try:
+            view = self._desk.answer(question.text, person, surface=Surface.SLACK).modal()
+        except NotAllowed as error:
+            self._refused(inert.log(question.text[:200]), {}, error.message, question.origin)
+            raise
         if view is None:
             raise NotFound("That has no form any more.")
         return view
 
     def _decision(self, act: Act, origin: Origin) -> Element:
-        self._admit(act, origin)
+        person = self._admit(act, origin)
         request, plan = self.plan(str(act.ids["request"]))
-        if not request.is_open and act.verb is not Verb.REVIEW:
-            raise NotAllowed(f"{request.id} is {request.state.value} already.")
+        if reason := self._objection(act.kind, request, plan, person):
+            self._refuse(act, reason, origin)
         typed = self._must_type(request, plan)
         match act.verb:
             case Verb.APPROVE:
@@ -159,17 +168,21 @@ class Forms:
             case _:
                 return modals.review_modal(request, plan)
 
-    def _admit(self, act: Act, origin: Origin) -> None:
+    def _admit(self, act: Act, origin: Origin) -> Person:
         """A plan names nodes and what they lack: guests, bots and other companies see none. Raises NotAllowed."""
         sender = origin.sender
-        person = self._people.look_up(sender.user_id, team=" ".join(sender.teams))
-        decision = _HUMANS.decide(person, Role.VIEWER)
-        reason = decision.reason
+        person = self._people.look_up(sender.user_id, team=teams_of(sender))
+        reason = self._desk.access.decide(person, Role.VIEWER).reason
         if not reason and origin.channel and self._people.is_shared_outside(origin.channel):
             reason = "people of other companies are in this channel, so nothing is decided here"
         if reason:
-            self._refused(act, origin)
-            raise NotAllowed(f"That was not done: {reason}.")
+            self._refuse(act, reason, origin)
+        return person
+
+    def _refuse(self, act: Act, reason: str, origin: Origin) -> NoReturn:
+        """Have the refusal audited, and say it in place of the form. Raises NotAllowed."""
+        self._refused(act.kind, act.ids, reason, origin)
+        raise NotAllowed(f"That was not done: {reason}.")
 
     def _not_opened(self, origin: Origin, error: BaseException | None) -> None:
         person = origin.sender.user_id

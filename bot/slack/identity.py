@@ -47,11 +47,17 @@ class Directory:
     """Looks people up. Safe to use from several threads."""
 
     def __init__(
-        self, api: SlackApi, *, usergroups: Collection[str], clock: Seconds, home_team: str = ""
+        self,
+        api: SlackApi,
+        *,
+        usergroups: Collection[str],
+        clock: Seconds,
+        home_team: str = "",
+        home: Home | None = None,
     ) -> None:
         self._api = api
         self._usergroups = tuple(sorted(usergroups))
-        self._home = Home(home_team) if home_team else None
+        self._home = home or (Home(home_team) if home_team else None)
         self._users: Kept[str, tuple[Kind, Mapping[str, Any]]] = Kept(self._read_user, clock)
         self._members: Kept[str, frozenset[str] | str] = Kept(self._read_group, clock)
 

@@ -25,6 +25,7 @@ from bot.slack.incoming import (
     Origin,
     Question,
     clicked,
+    clicked_act,
     home_opened,
     id_of,
     is_act,
@@ -101,7 +102,12 @@ class Listeners:
     def click(self, ack: Ack, body: Json) -> None:
         """A button or menu: Slack shows nothing of its ack, so a refusal is told in a message."""
         if self._changes is not None and is_act(body, acts.PREFIX):
-            self._changes.click(ack, body)
+            pressed = clicked_act(body)
+            if wait := self._clicks_allowed.take(pressed.origin.sender.user_id):
+                self._tell(pressed.origin, "too fast", too_fast(wait))
+                ack()
+            else:
+                self._changes.click(ack, body)
             return
         question = clicked(body)
         if question is None or not self._is_new_click(body, question):

@@ -23,6 +23,7 @@ from bot.core.ports import Clock
 from bot.services import noticing
 from bot.slack.answering import new_incident
 from bot.slack.api import NO_ANSWER, UNREADABLE, SlackApi
+from bot.slack.audience import Audience
 from bot.slack.loop import Loop
 from bot.slack.messages import message
 
@@ -46,8 +47,12 @@ _DOUBTFUL: Final = frozenset(
 """Nobody knows whether Slack did it."""
 
 _GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+_SHARED: Final = "shared_with_others"
+_USERGROUP: Final = "S"
 _INSTEAD: Final = "instead of "
-_TO_REQUESTER: Final = frozenset({noticing.APPROVAL, noticing.RUN, noticing.GATE, noticing.RECEIPT})
+_TO_REQUESTER: Final = frozenset(
+    {noticing.APPROVAL, noticing.RUN, noticing.GATE, noticing.RECEIPT, noticing.BREAK_GLASS}
+)
 """What the requester gets as a direct message where its channel cannot be reached."""
 
 _UNFURLS: Final = ("unfurl_links", "unfurl_media")
@@ -68,10 +73,13 @@ class _Pause:
 class Noticeboard:
     """Brings notices from the ledger to Slack, one after the other, in a thread of its own."""
 
-    def __init__(self, ledger: Ledger, api: SlackApi, draw: Draw, *, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, api: SlackApi, draw: Draw, audience: Audience, *, clock: Clock
+    ) -> None:
         self._ledger = ledger
         self._api = api
         self._draw = draw
+        self._audience = audience
         self._clock = clock
         self._loop = Loop(self.post_due, name="noticeboard")
         self._pauses: dict[str, _Pause] = {}
@@ -101,7 +109,9 @@ class Noticeboard:
                 self._pauses.pop(notice.key, None)
 
     def _bring(self, notice: Notice) -> None:
-        if notice.state is NoticeState.POSTED:
+        if notice.channel.startswith(_USERGROUP):
+            self._spread(notice)
+        elif notice.state is NoticeState.POSTED:
             self._redraw(notice)
         elif notice.state is NoticeState.POSTING:
             self._find(notice)
@@ -116,6 +126,7 @@ class Noticeboard:
         place = self._place(notice)
         if parent is not None and parent.state is NoticeState.POSTED:
             place, body["thread_ts"] = parent.channel, parent.ts
+        self._keep_inside(place)
         intent = replace(notice, channel=place, state=NoticeState.POSTING)
         self._move(intent)
         try:
@@ -129,6 +140,7 @@ class Noticeboard:
 
     def _redraw(self, notice: Notice) -> None:
         body = {k: v for k, v in self._body(notice).items() if k not in _UNFURLS}
+        self._keep_inside(notice.channel)
         try:
             self._api.redraw(notice.channel, notice.ts, body)
         except SlackError as error:
@@ -139,6 +151,21 @@ class Noticeboard:
             self._move(replace(notice, state=NoticeState.NEW, ts="", reason=reason))
             return
         self._move(replace(notice, shown=notice.wanted, reason=_lasting(notice.reason)))
+
+    def _spread(self, notice: Notice) -> None:
+        """To each member of a user group. Raises SlackError where they cannot be read."""
+        members = sorted(self._api.group_members(notice.channel))
+        with self._ledger.change() as change:
+            for person in members:
+                key = f"{notice.key}/{person}"
+                change.show(Notice(key, notice.kind, notice.subject, person))
+            change.move_notice(replace(notice, state=NoticeState.POSTED, shown=notice.wanted))
+
+    def _keep_inside(self, place: str) -> None:
+        """Plans name nodes and what they lack. Raises SlackError where outsiders read along."""
+        outsiders = self._audience.outsiders(place)
+        if outsiders:
+            raise SlackError(f"{place} is shared with {outsiders}.", code=_SHARED)
 
     def _find(self, notice: Notice) -> None:
         """A message whose answer was lost: found by its metadata, else to be posted again."""
@@ -226,8 +253,8 @@ class Noticeboard:
         card = self._draw(notice)
         if _lasting(notice.reason):
             told = markup(
-                "You get this {reason}: I cannot post there. Invite me to the channel, or have an admin correct the"
-                " configuration; approvers find the request with `/patch approvals`.",
+                "You get this {reason}: I cannot post there. Invite me to the channel, keep other companies out of it,"
+                " or have an admin correct the configuration; approvers find the request with `/patch approvals`.",
                 reason=code(notice.reason),
             )
             card = Card(card.text, (*card.blocks, context(told)))

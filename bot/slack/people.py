@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Final
 
 from bot.core.errors import NotAllowed
 from bot.core.identity import Person
 from bot.slack.api import SlackApi
-from bot.slack.identity import Directory
+from bot.slack.audience import Audience
+from bot.slack.identity import Directory, Home
 from bot.slack.incoming import Sender
 from bot.slack.pacing import Seconds
+
+_ENTERPRISE: Final = "E"
+"""What ids of organisations begin with; those of workspaces begin with T."""
 
 
 class LivePeople:
@@ -21,22 +26,22 @@ class LivePeople:
         *,
         usergroups: Collection[str],
         clock: Seconds,
-        home_team: Callable[[], str],
+        home: Callable[[], Home],
     ) -> None:
         self._api = api
         self._usergroups = tuple(usergroups)
         self._clock = clock
-        self._home_team = home_team
+        self._home = home
 
     def look_up(self, user_id: str, *, team: str) -> Person:
-        """The person with kind and user groups; `team` are all teams the payload named, with blanks between.
+        """The person with kind and user groups; `team` is what `teams_of` made of whoever clicked.
 
         Raises NotAllowed or SlackError where any of it cannot be told.
         """
-        directory = Directory(
-            self._api, usergroups=self._usergroups, clock=self._clock, home_team=self._home_team()
-        )
-        found = directory.identify(Sender(user_id, tuple(team.split())))
+        named = team.split()
+        teams = tuple(each for each in named if not each.startswith(_ENTERPRISE))
+        enterprise = next((each for each in named if each.startswith(_ENTERPRISE)), "")
+        found = self._directory().identify(Sender(user_id, teams, enterprise))
         if found.unread_groups:
             group, reason = next(iter(found.unread_groups.items()))
             raise NotAllowed(
@@ -47,7 +52,16 @@ class LivePeople:
 
     def is_shared_outside(self, channel: str) -> bool:
         """Whether people of other organisations are in the channel, or invited. Raises SlackError."""
-        if channel.startswith("D"):
-            return False
-        told = self._api.channel(channel)
-        return bool(told.get("is_ext_shared") or told.get("is_pending_ext_shared"))
+        audience = Audience(self._api, self._directory(), clock=self._clock)
+        return bool(audience.outsiders(channel))
+
+    def _directory(self) -> Directory:
+        """One that knows nothing yet but the home workspace."""
+        return Directory(
+            self._api, usergroups=self._usergroups, clock=self._clock, home=self._home()
+        )
+
+
+def teams_of(sender: Sender) -> str:
+    """All that the payload names of where somebody is from, with blanks between: what an inbox item keeps of it."""
+    return " ".join(dict.fromkeys(each for each in (*sender.teams, sender.enterprise_id) if each))

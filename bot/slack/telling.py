@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -22,10 +23,15 @@ class Teller:
         self._api = api
         self._pool = pool
 
-    def tell(self, origin: Origin, text: str) -> None:
-        """Privately in the channel where they clicked, else as a direct message."""
+    def tell(self, origin: Origin, text: str, done: Callable[[], None] = lambda: None) -> None:
+        """Privately in the channel where they clicked, else as a direct message; then `done` is called."""
         person = origin.sender.user_id
-        if not self._pool.submit(lambda: self._tell(origin, text), lambda e: _untold(person, e)):
+
+        def work() -> None:
+            self._tell(origin, text)
+            done()
+
+        if not self._pool.submit(work, lambda error: _untold(person, error)):
             _untold(person, None)
 
     def _tell(self, origin: Origin, text: str) -> None:

@@ -21,6 +21,7 @@ from bot.store.rows import from_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAY_RUN = (DispatchState.SENT, DispatchState.UNKNOWN)
+REVIVE_AFTER = timedelta(minutes=10)
 
 
 class SqliteChange:
@@ -167,11 +168,19 @@ class SqliteChange:
             connection.execute("INSERT INTO receipt VALUES (?, ?)", (run, rows.as_json(receipt)))
 
     def show(self, notice: Notice) -> None:
-        """Make a message wanted; one of that key that is there already is to be drawn anew (`wanted` + 1)."""
+        """Make a message wanted; one of that key that is there already is to be drawn anew (`wanted` + 1).
+
+        One that could not be posted is tried again where it belongs today, at most every REVIVE_AFTER.
+        """
         columns = rows.bound(rows.notice_row(replace(notice, changed_at=self._now)))
         self._open.execute(
-            f"{_insertion('notice', columns)} ON CONFLICT DO UPDATE"
-            " SET wanted = wanted + 1, changed_at = excluded.changed_at",
+            "UPDATE notice SET state = 'new', channel = :channel, ts = '', reason = ''"
+            " WHERE key = :key AND state IN ('lost', 'failed') AND changed_at <= :long_ago",
+            {**columns, "long_ago": from_time(self._now - REVIVE_AFTER)},
+        )
+        self._open.execute(
+            f"{_insertion('notice', columns)} ON CONFLICT DO UPDATE SET wanted = wanted + 1,"
+            " changed_at = iif(state IN ('lost', 'failed'), changed_at, excluded.changed_at)",
             columns,
         )
 

@@ -245,3 +245,9 @@ def test_an_error_that_repeats_what_was_typed_is_inert(evil: str) -> None:
 def test_the_first_words_say_what_is_looked_at(text: str, shown: str) -> None:
     """Before anything is known."""
     assert cards.working_text(parse(text)) == shown
+
+
+def test_a_late_answer_says_that_it_is_late_and_stays_inert() -> None:
+    card = cards.late_answer("That was not done: <!channel> *asked* for it.")
+    assert "could not give it at once" in str(card.blocks)
+    assert "<!channel>" not in str(card.blocks)

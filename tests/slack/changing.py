@@ -107,16 +107,16 @@ class Shop:
         )
 
     def parts(self, people: PersonLookup, _home: Any) -> Parts:
-        handlers = (
-            Asking(self.ledger, self.surveyor, clock=self.clock).handlers()
-            | Decisions(self.ledger, {"prod": RULES}, clock=self.clock).handlers()
-        )
+        decisions = Decisions(self.ledger, {"prod": RULES}, clock=self.clock)
+        asking = Asking(self.ledger, self.surveyor, clock=self.clock)
+        handlers = asking.handlers() | decisions.handlers()
         self.intake = Intake(self.ledger, people, handlers, clock=self.clock)
         return Parts(
             ledger=self.ledger,
             intake=self.intake,
             draw=self.draw,
             must_type=lambda _request, _plan: True,
+            objection=decisions.objection,
             moved=lambda: None,
             clock=self.clock,
         )
@@ -143,6 +143,7 @@ class Shop:
         item = InboxItem(key, "request.submit", MAYA, HOME, body, self.now)
         reply = self.intake.take(item) if self.ledger.put_inbox(item) else None
         assert reply is not None, "somebody else took it"
+        self.intake.told(item)
         assert reply.allowed, reply.text
         return self.ledger.requests()[0]
 

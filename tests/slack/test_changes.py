@@ -6,13 +6,15 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.core.errors import StorageError
-from bot.core.ledger import InboxItem
+from bot.core.identity import AccessPolicy, Members
+from bot.core.ledger import InboxItem, NoticeState
 from bot.core.requests import RequestState
 from bot.demo.slack.demo_workspace import (
     APPROVALS,
@@ -86,6 +88,13 @@ def approve(shop: Shop, user: str, **typed: str) -> dict[str, Any]:
     assert person.click(shop.card(user), "do:approve")["ok"]
     view = shop.modal(user, "request.approve")
     return person.submit(view, values(view, **{"typed": "8", **typed}))
+
+
+def said_in_form(shop: Shop, user: str, holds: str = "not done") -> str:
+    """What stands in place of a form, once it does."""
+    person = shop.world.slack.person(user)
+    until(lambda: bool(person.views()) and holds in json.dumps(person.views()[-1]))
+    return json.dumps(person.views()[-1], ensure_ascii=False)
 
 
 # Asking
@@ -359,11 +368,47 @@ def test_an_approver_who_was_removed_meanwhile_does_not_count(shop: Shop) -> Non
 
 
 def test_the_requester_cannot_approve_the_own_request(shop: Shop) -> None:
-    shop.ask()
+    """Told in place of the form; and a form that is sent off all the same does not count."""
+    request = shop.ask()
     shop.start()
     shop.world.slack.admin.set_usergroup(PLATFORM_APPROVERS, [MAYA, JONAS, PRIYA])
-    assert approve(shop, MAYA)["ok"]
+    assert shop.world.slack.person(MAYA).click(shop.card(MAYA), "do:approve")["ok"]
+    assert "somebody else must approve it" in said_in_form(shop, MAYA)
+    until(lambda: any("somebody else" in why for *_, why in shop.audited()))
+    meta = {"request": request.id, "digest": request.digest, "channel": APPROVALS}
+    assert answer_of(shop, submission(MAYA, "request.approve", meta, {"typed": "8"})) == {}
     assert "somebody else must approve it" in shop.told(MAYA, APPROVALS, "not done")
+    assert shop.ledger.requests()[0].votes == ()
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+def test_who_is_no_approver_learns_it_before_filling_in_a_form(shop: Shop, verb: str) -> None:
+    request = shop.ask()
+    shop.start()
+    assert click(shop, ELENA, f"do:{verb}", request.id) == 200
+    assert "you are not an approver of prod" in said_in_form(shop, ELENA)
+    until(lambda: any(actor == ELENA for _, actor, _ in shop.audited()))
+    ((kind, _, why),) = [one for one in shop.audited() if one[1] == ELENA]
+    assert (kind, why) == ("request.refused", "you are not an approver of prod")
+
+
+def test_who_may_not_ask_for_installs_is_in_the_log(shop: Shop) -> None:
+    """Refused in place of the form; the audit log has what was tried."""
+    shop.start()
+    assert shop.world.slack.person(ELENA).command(PATCHING, "/patch install prod")["ok"]
+    assert "the role “requester”" in said_in_form(shop, ELENA, "role")
+    until(lambda: any(actor == ELENA for _, actor, _ in shop.audited()))
+    (link,) = shop.ledger.audit(actor=ELENA)
+    assert json.loads(link.body)["tried"] == "install prod"
+
+
+def test_who_may_not_look_sees_no_form(shop: Shop) -> None:
+    """The plan in it names nodes."""
+    shop.world.bot._changes._forms._desk.access = AccessPolicy(viewers=Members())  # type: ignore[union-attr]
+    request = shop.ask()
+    shop.start()
+    assert click(shop, ELENA, "do:approve", request.id) == 200
+    assert "the role “viewer”" in said_in_form(shop, ELENA)
 
 
 @pytest.mark.parametrize("verb", ["approve", "withdraw"])
@@ -383,6 +428,90 @@ def test_nobody_decides_while_slack_does_not_say_who_they_are(shop: Shop) -> Non
     shop.start()
     shop.told(MAYA, PATCHING, "could not check who you are")
     assert shop.ledger.requests()[0].is_open
+
+
+def test_a_click_waits_while_slack_has_too_much_to_do(shop: Shop) -> None:
+    """It is told once, and counts when Slack answers again."""
+    request = shop.ask()
+    shop.world.slack.faults.refuse("users.info", "ratelimited", times=2)
+    click(shop, MAYA, "do:withdraw", request.id)
+    shop.start()
+    until(lambda: shop.ledger.requests()[0].state is RequestState.CANCELLED)
+    shop.told(MAYA, PATCHING, "your click counts")
+    shop.told(MAYA, PATCHING, "is cancelled")
+
+
+def test_a_click_does_not_wait_for_ever(shop: Shop) -> None:
+    request = shop.ask()
+    shop.world.slack.faults.refuse("users.info", "ratelimited", times=10)
+    click(shop, MAYA, "do:withdraw", request.id)
+    shop.now += timedelta(minutes=6)
+    shop.start()
+    shop.told(MAYA, PATCHING, "could not check who you are")
+    assert shop.ledger.inbox() == ()
+
+
+def test_a_flood_of_clicks_is_let_in_slowly(shop: Shop) -> None:
+    """By anybody, a guest too: the others' clicks are not to wait behind it."""
+    request = shop.ask()
+    for _ in range(100):
+        assert click(shop, GUS, "do:withdraw", request.id) == 200
+    assert len(shop.ledger.inbox()) == 30
+    shop.world.clock.now += 60
+    for _ in range(100):
+        click(shop, GUS, "do:withdraw", request.id)
+    assert len(shop.ledger.inbox()) == 50
+    click(shop, MAYA, "do:withdraw", request.id)
+    assert len(shop.ledger.inbox()) == 51
+
+
+def test_a_stop_goes_before_what_waits(shop: Shop) -> None:
+    request = shop.ask()
+    for number in range(3):
+        body = {"request": request.id, "digest": request.digest, "channel": "", "typed": 8}
+        item = InboxItem(f"view/{number}", "request.approve", PRIYA, HOME, body, shop.now)
+        shop.ledger.put_inbox(item)
+    click(shop, MAYA, "do:withdraw", request.id)
+    shop.start()
+    until(lambda: shop.ledger.inbox() == ())
+    assert shop.ledger.requests()[0].state is RequestState.CANCELLED
+    assert shop.ledger.requests()[0].votes == ()
+
+
+# Answers
+
+
+def test_an_answer_that_nobody_gave_is_posted_later(shop: Shop) -> None:
+    """The process died between doing it and saying so, or Slack was out of reach."""
+    request = shop.ask()
+    body = {"request": request.id, "channel": APPROVALS}
+    item = InboxItem("click/1", "request.cancel", MAYA, HOME, body, shop.now)
+    shop.ledger.put_inbox(item)
+    assert shop.intake.take(item) is not None
+    shop.board().post_due()
+    assert shop.notice("answer/click/1").state is NoticeState.POSTING
+    for _ in range(3):
+        shop.now += timedelta(seconds=40)
+        shop.board().post_due()
+    found = shop.notice("answer/click/1")
+    assert found.state is NoticeState.POSTED
+    (said,) = [
+        one
+        for one in shop.world.slack.person(MAYA).messages(found.channel)
+        if one["ts"] == found.ts
+    ]
+    assert "is cancelled" in said["text"]
+    assert "could not give it at once" in json.dumps(said["blocks"])
+
+
+def test_an_answer_that_was_given_is_not_posted_again(shop: Shop) -> None:
+    request = shop.ask()
+    shop.start()
+    click(shop, MAYA, "do:withdraw", request.id)
+    shop.told(MAYA, PATCHING, "is cancelled")
+    key = next(one.key for one in shop.ledger.notices() if one.key.startswith("answer/click"))
+    until(lambda: shop.notice(key).state is NoticeState.POSTED)
+    assert shop.notice(key).ts == ""
 
 
 # What they send

@@ -20,6 +20,7 @@ from bot.demo.slack.demo_workspace import (
     WORKFLOW,
 )
 from bot.slack.api import SlackApi
+from bot.slack.identity import Home
 from bot.slack.people import LivePeople
 from tests.slack.conftest import World
 
@@ -30,7 +31,7 @@ def people(world: World) -> LivePeople:
         SlackApi(world.slack.bot_token, base_url=world.slack.api_url),
         usergroups=(PLATFORM_APPROVERS,),
         clock=world.clock,
-        home_team=lambda: HOME,
+        home=lambda: Home(HOME),
     )
 
 

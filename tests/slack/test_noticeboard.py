@@ -9,10 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from bot.core import requests
+from bot.core.identity import Members, Person
 from bot.core.ledger import Notice, NoticeState
-from bot.demo.slack.demo_workspace import APPROVALS, JONAS, MAYA, PATCHING
+from bot.demo.slack.demo_workspace import (
+    APPROVALS,
+    ELENA,
+    JONAS,
+    MAYA,
+    PARTNER,
+    PATCHING,
+    PLATFORM_APPROVERS,
+    PRIYA,
+)
+from bot.services import noticing
 from bot.slack.loop import Loop
-from tests.slack.changing import Shop, shop_of
+from tests.slack.changing import RULES, Shop, shop_of
 from tests.slack.conftest import Front, until
 
 APPROVAL = "approval/R-1"
@@ -158,6 +170,67 @@ def test_where_not_even_the_requester_can_be_reached_it_ends_with_the_reason(sho
     found = shop.notice(APPROVAL)
     assert (found.state, found.reason) == (NoticeState.FAILED, "user_disabled")
     assert "notice.lost" in [kind for kind, *_ in shop.audited()]
+
+
+def test_a_channel_that_is_open_again_gets_the_card_at_its_next_change(shop: Shop) -> None:
+    """Ten minutes later at the earliest: a live card does not try at every step."""
+    shop.world.slack.admin.kick_app(APPROVALS)
+    shop.world.slack.faults.refuse("conversations.open", "user_disabled", times=2)
+    for _ in range(3):
+        post(shop)
+    assert shop.notice(APPROVAL).state is NoticeState.FAILED
+    shop.world.slack.admin.invite_app(APPROVALS)
+    later(shop, 540)
+    want(shop, Notice(APPROVAL, "approval", "R-1", APPROVALS))
+    post(shop)
+    assert cards(shop) == []
+    later(shop, 60)
+    want(shop, Notice(APPROVAL, "approval", "R-1", APPROVALS))
+    post(shop)
+    found = shop.notice(APPROVAL)
+    assert (found.state, found.channel, found.reason) == (NoticeState.POSTED, APPROVALS, "")
+    assert len(cards(shop)) == 1
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_a_channel_that_others_read_gets_no_card(shop: Shop, posted: bool) -> None:
+    """Plans name nodes and what they lack. The requester gets it, with the reason."""
+    if posted:
+        post(shop)
+        want(shop, shop.notice(APPROVAL))
+    shop.world.slack.admin.share(APPROVALS, PARTNER)
+    shop.world.clock.now += 600  # what is known of channels is kept for a few minutes
+    before = len(shop.world.slack.calls.of("chat.update"))
+    for _ in range(3):
+        post(shop)
+    found = shop.notice(APPROVAL)
+    assert found.reason == f"instead of {APPROVALS} (shared_with_others)"
+    assert found.channel.startswith("D")
+    assert len(cards(shop)) == int(posted)
+    assert len(shop.world.slack.calls.of("chat.update")) == before
+
+
+def test_a_broken_glass_is_told_to_each_member_of_a_user_group(shop: Shop) -> None:
+    """Also while both channels are closed."""
+    shop.world.slack.admin.kick_app(APPROVALS)
+    shop.world.slack.admin.kick_app(PATCHING)
+    move = requests.break_glass(
+        shop.ledger.requests()[0],
+        Person(ELENA),
+        "it burns",
+        shop.now,
+        allowed=Members(users=frozenset({ELENA})),
+    )
+    with shop.ledger.change() as change:
+        change.save_request(move.request, move.entries)
+    want(shop, *noticing.about_broken_glass(move.request, RULES))
+    for _ in range(4):
+        post(shop)
+    for person in (JONAS, PRIYA):
+        told = shop.notice(f"break_glass/R-1/{PLATFORM_APPROVERS}/{person}")
+        assert told.state is NoticeState.POSTED
+        assert told.channel.startswith("D")
+    assert not [one.key for one in shop.ledger.notices() if one.state is NoticeState.FAILED]
 
 
 @pytest.mark.parametrize("code", ["ratelimited", "invalid_auth", "missing_scope"])

@@ -39,6 +39,14 @@ class Admin:
 
         self._change(change)
 
+    def share(self, channel: str, team: str) -> None:
+        """Let another organisation into a channel (Slack Connect)."""
+
+        def change() -> None:
+            self._live.channels[channel].shared_with = (team,)
+
+        self._change(change)
+
     def add_channel(self, channel: Channel) -> None:
         """Open a channel."""
         self._change(lambda: self._live.add_channel(channel))

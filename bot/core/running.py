@@ -49,6 +49,14 @@ def planned(request: Request, plan: Plan, now: datetime, *, limit: timedelta) ->
     )
 
 
+STUCK = "it does not go on at present: "
+
+
+def is_stuck(why: str) -> bool:
+    """Whether that is no reason of the run's own, but what keeps it from going on for the moment."""
+    return why.startswith(STUCK)
+
+
 def moved(run: Run, state: RunState, now: datetime, *, why: str = "", **changes: Any) -> Run:
     """The run one version on. An end gets its time."""
     ended = now if state in RUN_ENDS else None

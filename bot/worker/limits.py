@@ -27,7 +27,7 @@ LATE = "AWS had no outcome of it before the time limit of the run"
 
 def enforce(ctx: Context, run: Run) -> None:
     """End the run when its time limit has passed. Asks nobody: this is what works when nothing else does."""
-    if ctx.clock() < run.deadline:
+    if ctx.clock() < run.deadline or ctx.clock_watch.doubt():
         return
     _, plan = ctx.sealed(run)
     sends = ctx.ledger.dispatches(run.id)
@@ -41,6 +41,7 @@ def enforce(ctx: Context, run: Run) -> None:
             state, why = RunState.ABANDONED, "its time limit passed before anything was sent"
         else:
             state, why = verdict(plan, results, {}, in_time=False)
+        why = f"{why} ({run.why})" if run.why else why
         end(
             ctx,
             change,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from bot.core.errors import Conflict, PatchbotError
+from bot.core.errors import Conflict, PatchbotError, Stopping
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +33,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that fails on a subject: how often in a row, why, and when it is tried again."""
+    """A job that fails on a subject: how often in a row, since when, why, and when it is tried again.
+
+    `since` and `not_before` are times of the monotonic clock; `error` has the name of the exception, `told` is its
+    message for people, empty where it was none of ours.
+    """
 
     job: str
     subject: str
     times: int
+    since: float
     error: str
+    told: str
     not_before: float
 
 
@@ -124,6 +130,8 @@ class Loop:
         except Conflict as conflict:
             _log.info("%s %s: somebody else was first: %s", job, subject, conflict)
             return None
+        except Stopping:
+            return None  # no news of AWS: patchbot itself ends
         except Exception as error:  # noqa: BLE001  # a job that fails must not stop the others
             self._fail(job, subject, error)
             return None
@@ -135,9 +143,18 @@ class Loop:
         times = before.times + 1 if before else 1
         seconds = min(_FIRST_BACK_OFF * 2.0 ** (min(times, 10) - 1), _LONGEST_BACK_OFF)
         said = f"{type(error).__name__}: {error}"
-        failure = Failure(job, subject, times, said, self._monotonic() + seconds)
-        self._failures[(job, subject)] = failure
+        now = self._monotonic()
         known = isinstance(error, PatchbotError)
+        failure = Failure(
+            job,
+            subject,
+            times,
+            since=before.since if before else now,
+            error=said,
+            told=f"{error}" if known else "",
+            not_before=now + seconds,
+        )
+        self._failures[(job, subject)] = failure
         _log.warning(
             "%s %s failed (%d in a row): %s", job, subject, times, said, exc_info=not known
         )

@@ -15,7 +15,7 @@ def open_requests(ctx: Context) -> tuple[str, ...]:
 def attend(ctx: Context, request_id: str) -> None:
     """Expire the request if its time has passed; remind people once when it is nearly over."""
     request = ctx.ledger.request(request_id)
-    if request is None or not request.is_open:
+    if request is None or not request.is_open or ctx.clock_watch.doubt():
         return
     move = expire(request, ctx.clock())
     if move is not None:

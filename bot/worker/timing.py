@@ -24,6 +24,8 @@ class Timing:
     - `look_again`: seconds between two looks for a send that was not found; `late_looks`: after its run has ended.
     - `members_for`: seconds for which a reading of an environment's members counts.
     - `clock_jump`, `trust_again`: what makes the wall clock doubtful, and seconds until it is trusted again.
+    - `tell_stuck`: seconds for which a job fails before the card of its run says so.
+    - `redraw`: seconds after which a live card that nothing moved is drawn anew.
     - `reminder`: how long before a request expires people are reminded.
     """
 
@@ -45,4 +47,6 @@ class Timing:
     members_for: float = 60.0
     clock_jump: timedelta = timedelta(minutes=5)
     trust_again: float = 600.0
+    tell_stuck: float = 300.0
+    redraw: float = 600.0
     reminder: timedelta = timedelta(minutes=15)

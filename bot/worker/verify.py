@@ -8,7 +8,7 @@ from bot.core.environments import Target
 from bot.core.nodes import NodeKey, PatchState
 from bot.core.plans import BATCH, Batch, Operation, Plan
 from bot.core.receipts import Rescan, verdict
-from bot.core.running import about_run
+from bot.core.running import about_run, is_stuck
 from bot.core.runs import RUN, VERIFY, Dispatch, DispatchState, NodeOutcome, Run
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
@@ -90,7 +90,14 @@ def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> No
     results = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
     state, why = verdict(plan, results, rescans, in_time=True)
     with ctx.ledger.change() as change:
-        end(ctx, change, run, state=state, why=_both(run.why, why), rescans=rescans)
+        end(
+            ctx,
+            change,
+            run,
+            state=state,
+            why=_both("" if is_stuck(run.why) else run.why, why),
+            rescans=rescans,
+        )
 
 
 def read(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> Mapping[NodeKey, Rescan]:

@@ -20,7 +20,9 @@ from bot.services.people import PersonLookup
 from bot.worker import late, limits, poll, reconcile, requests, starting, verify, waves
 from bot.worker.clockwatch import ClockWatch
 from bot.worker.context import Context, Memory
+from bot.worker.ending import show_run
 from bot.worker.loop import Failure, Job, Loop
+from bot.worker.stuck import Stuck
 from bot.worker.timing import Timing
 
 _STEPS: Mapping[RunState, Callable[[Context, Run], None]] = {
@@ -79,6 +81,8 @@ class Worker:
             memory=Memory(monotonic),
         )
         clicks = () if take is None else (Job("inbox", self._clicks, partial(self._take, take)),)
+        self._stuck = Stuck(self._context, lambda: self.troubles)
+        self._loops: tuple[Loop, ...] = ()
         self._loops = tuple(
             Loop(
                 name,
@@ -133,6 +137,8 @@ class Worker:
             Job("poll", self._open_runs, self._of_run(poll.poll)),
             Job("advance", self._open_runs, self._of_run(_advance)),
             Job("late news", partial(late.unsettled, ctx), partial(late.look, ctx)),
+            Job("stuck", self._open_runs, self._stuck.tell),
+            Job("redraw", self._open_runs, self._of_run(_redraw)),
         )
 
     def _clicks(self) -> tuple[str, ...]:
@@ -171,6 +177,13 @@ class Worker:
                 change.audit(Entry("worker.job_failed", BOT, subject, body))
         except StorageError:
             return
+
+
+def _redraw(ctx: Context, run: Run) -> None:
+    """A live card says how old it is; one that nothing moves is drawn anew now and then."""
+    if ctx.memory.due(("redraw", run.id), ctx.timing.redraw):
+        with ctx.ledger.change() as change:
+            show_run(ctx, change, run)
 
 
 def _advance(ctx: Context, run: Run) -> None:

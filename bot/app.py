@@ -16,9 +16,11 @@ from bot.chatops.desk import Desk
 from bot.chatops.registry import Registry
 from bot.config import Settings
 from bot.core.errors import AwsError, ConfigurationError
+from bot.core.ledger import why_frozen
 from bot.core.ports import Clock, ComplianceGateway, ReadingStore
 from bot.services.compliance import Compliance
 from bot.services.doctor import Check, Doctor, Finding, Outcome
+from bot.services.installs import MEND
 
 if TYPE_CHECKING:
     from bot.config.secrets import Secrets
@@ -41,7 +43,11 @@ FLAGS = frozenset({"refresh"})
 """What commands take as a bare word, and no environment can be called."""
 HTTP_PORT = 3000
 REFRESH_AFTER = timedelta(seconds=30)
-STOP_SECONDS = 7.0  # Docker kills after ten
+WORKER_SECONDS = 3.0
+STOP_SECONDS = 4.0
+"""Together less than the ten seconds after which Docker kills. A worker that hangs in a call is left: what it was about
+stands in the ledger.
+"""
 SEEN_BY = (
     "AWS_PROFILE",
     "AWS_ACCESS_KEY_ID",
@@ -74,6 +80,7 @@ class App:
         self._timing = timing
         self._bot: SlackBot | None = None
         self._metrics: Metrics | None = None
+        self._running: Engine | None = None
         compliance = Compliance(
             settings.fleet(),
             gateway,
@@ -109,7 +116,7 @@ class App:
             )
         self._metrics = Metrics(self.services.compliance, clock=self._clock)
         with ExitStack() as stack:
-            engine = stack.enter_context(self._engine())
+            engine = self._running = stack.enter_context(self._engine())
             bot = self._bot = self._slack_bot(secrets, engine)
             # In this order at the end: finish what can be finished, then give up the readings that hang.
             stack.callback(self._gateway.close)
@@ -134,7 +141,8 @@ class App:
             if engine is not None and engine.worker is not None:
                 bot.begin_changes()
                 engine.worker.start()
-                stack.callback(engine.worker.stop)
+                stack.callback(engine.worker.stop, WORKER_SECONDS)
+                self._metrics.watch_changes(engine.upkeep())
             yield address
 
     @contextmanager
@@ -193,6 +201,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         with self.started() as address:
+            if self._running is not None and (reason := why_frozen(self._running.ledger)):
+                log.error("ledger.read_only", reason=reason, hint=MEND)
             for finding in self.check_slack():
                 tell = log.info if finding.outcome is Outcome.OK else log.warning
                 tell("slack", what=finding.subject, found=finding.detail, hint=finding.hint)
@@ -258,6 +268,7 @@ class App:
             home_team=self.settings.slack.home_team,
             count=self._count,
             changing=engine.parts if engine is not None else None,
+            rules=tuple(self.settings.change_rules().values()) if self._changes_anything() else (),
         )
 
     def _checks(self) -> tuple[tuple[str, Check], ...]:
@@ -276,6 +287,7 @@ class App:
             slack=self.check_slack,
             clock=self._clock,
             commands=commands,
+            upkeep=self._running.upkeep().findings if self._running is not None else None,
         )
 
     def _changes_anything(self) -> bool:

@@ -58,6 +58,7 @@ def checks(
     slack: Callable[[], Iterable[Finding]],
     clock: Clock,
     commands: RightsGateway | None = None,
+    upkeep: Callable[[], Iterable[Finding]] | None = None,
 ) -> tuple[tuple[str, Check], ...]:
     """All checks by area, in the order in which one would mend things."""
     targets = dict.fromkeys(target for one in settings.fleet().values() for target in one.targets)
@@ -66,6 +67,7 @@ def checks(
         ("Clock", lambda: clock_skew(next(iter(targets)), clock)),
         *((f"AWS {one}", lambda one=one: rights(gateway, one)) for one in targets),
         *((f"Runs {one}", lambda one=one: runs(commands, one)) for one in targets if commands),
+        *((("Ledger and worker", upkeep),) if upkeep is not None else ()),
         ("Slack", slack),
         ("Access", lambda: access(settings)),
     )

@@ -27,6 +27,7 @@ from bot.slack.changes import Parts
 from bot.store.heads import HeadKeeper
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import open_ledger
+from bot.upkeep import Upkeep
 from bot.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ class Engine:
     clock: Clock
     timing: Timing | None = None
     worker: Worker | None = None
+
+    def upkeep(self) -> Upkeep:
+        """How the ledger and the worker are doing."""
+        return Upkeep(
+            self.ledger,
+            lambda: self.worker.troubles if self.worker is not None else (),
+            lambda: self.worker is not None and self.worker.is_alive,
+            self.clock,
+        )
 
     def parts(self, people: PersonLookup, home_team: Callable[[], str]) -> Parts:
         """What the Slack side works with; the worker asks `people` too, at the moment of sending."""
@@ -121,7 +131,7 @@ def running(
     finally:
         over.set()
         if engine.worker is not None:
-            engine.worker.stop()
+            engine.worker.stop(0)  # it was told to, and given its time, before
         if not ledger.read_only_reason:
             keeper.after_dispatch()
         ledger.close()

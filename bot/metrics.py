@@ -10,7 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bot.core.errors import AwsError
 from bot.core.ports import Clock
+from bot.core.runs import RUN_ENDS, RunState
 from bot.services.compliance import Compliance
+from bot.upkeep import Upkeep, measured
 
 
 class Metrics:
@@ -63,6 +65,26 @@ class Metrics:
     def watch_queue(self, held: Callable[[], int]) -> None:
         """Ask `held` for the number of questions that are held."""
         self._held.set_function(held)
+
+    def watch_changes(self, upkeep: Upkeep) -> None:
+        """Ask `upkeep` for how runs, their messages and the ledger are doing."""
+        figures = (
+            ("patchbot_ledger_read_only", "1 where nothing can be changed", upkeep.frozen),
+            ("patchbot_worker_jobs_failing", "Jobs of the worker that fail now", upkeep.failing),
+            ("patchbot_notices_unposted", "Messages that could not be posted", upkeep.unseen),
+            (
+                "patchbot_notice_oldest_due_seconds",
+                "How long the oldest message has been waiting to be posted",
+                upkeep.oldest_due,
+            ),
+        )
+        for name, what, figure in figures:
+            Gauge(name, what, registry=self.registry).set_function(measured(figure))
+        runs = Gauge("patchbot_runs_open", "Runs under way", ["state"], registry=self.registry)
+        for state in RunState:
+            if state not in RUN_ENDS:
+                count = measured(partial(upkeep.open_runs, state))
+                runs.labels(state.value).set_function(count)
 
     def _age(self, environment: str) -> float:
         read_at = self._compliance.read_at(environment)

@@ -33,7 +33,7 @@ def run(_arguments: ApprovalsArguments, context: Context) -> ApprovalsReport:
 def slack(report: ApprovalsReport, context: Context) -> Card:
     """Each request with a button that opens its decision."""
     what = f"{counted(report.total, 'request')} waiting for approval" if report.total else NOTHING
-    above = cards.title(what, context)
+    above = (*cards.title(what, context), *cards.notices(report.notices))
     rows = fit([_row(row) for row in report.requests], budget=room(above) - 400, at_most=SHOWN)
     below = (
         [small_print(f"{counted(rows.left, 'more request')}: `--json` in a terminal lists all.")]

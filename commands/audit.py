@@ -23,7 +23,7 @@ from bot.core.audit import parse_code
 from bot.core.audit_reports import AuditReport, EntryRow, entry_row, verification_row
 from bot.core.errors import UsageError
 from bot.core.identity import Role
-from bot.core.ledger import Ledger
+from bot.core.ledger import Ledger, why_frozen
 from bot.core.wording import counted
 
 LIMIT = 20
@@ -57,7 +57,7 @@ def run(arguments: AuditArguments, context: Context) -> AuditReport:
         as_of=context.now,
         ledger=ledger.id,
         head=ledger.head().code,
-        read_only_reason=ledger.read_only_reason,
+        read_only_reason=why_frozen(ledger),
     )
     if arguments.check == "verify":
         verified = verification_row(ledger.verify(_head(arguments.head)), against=arguments.head)

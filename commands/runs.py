@@ -46,7 +46,7 @@ def _headline(report: RunsReport) -> str:
 def slack(report: RunsReport, context: Context) -> Card:
     """Each run with how it stands and a button to its details."""
     what = _headline(report)
-    above = cards.title(what, context)
+    above = (*cards.title(what, context), *cards.notices(report.notices))
     rows = fit([_row(row) for row in report.runs], budget=room(above) - 400, at_most=SHOWN)
     left = report.total - len(rows.shown)
     below = [small_print(f"{counted(left, 'older run')} not shown.")] if left else []

@@ -124,6 +124,7 @@ class ApprovalsReport(Report):
     as_of: datetime
     total: int
     requests: tuple[RequestRow, ...]
+    notices: tuple[str, ...] = ()
 
 
 class RunRow(Report):
@@ -153,6 +154,7 @@ class RunsReport(Report):
     environment: str | None
     total: int
     runs: tuple[RunRow, ...]
+    notices: tuple[str, ...] = ()
 
 
 class ResultRow(Report):

@@ -18,6 +18,9 @@ from bot.core.plans import Plan
 from bot.core.requests import Request
 from bot.core.runs import Dispatch, NodeResult, Run
 
+ONLY_LOOKED_AT = "it was opened only to be read"
+"""Why a ledger is read-only for somebody who looks at it beside the process that has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
@@ -192,3 +195,9 @@ class Ledger(Protocol):
     def verify(self, anchor: Head | None = None) -> Finding:
         """Check the whole chain."""
         ...
+
+
+def why_frozen(ledger: Ledger) -> str:
+    """Why nothing can be changed by anybody; empty when all is well, and for somebody who only looks."""
+    reason = ledger.read_only_reason
+    return "" if reason == ONLY_LOOKED_AT else reason

@@ -20,8 +20,8 @@ from bot.core.change_reports import (
     TargetRow,
     WindowRow,
 )
-from bot.core.errors import NotFound, StorageError
-from bot.core.ledger import Ledger
+from bot.core.errors import NotAllowed, NotFound, StorageError
+from bot.core.ledger import Ledger, why_frozen
 from bot.core.nodes import NodeKey
 from bot.core.plans import Plan, PlannedNode
 from bot.core.ports import Clock, Progress
@@ -33,6 +33,7 @@ from bot.services.planning import planned
 from bot.services.surveying import Draft, Surveyor
 
 RUNS = 50
+MEND = "After a restored backup: `patchbot ledger accept-restore`. Otherwise docs/operations.md says what to do."
 
 
 class Installs:
@@ -51,6 +52,8 @@ class Installs:
         self, proposal: Proposal, *, refresh: bool = False, progress: Progress | None = None
     ) -> PlanReport:
         """What `proposal` would become now. Raises what drafting raises."""
+        if self._ledger is not None and (reason := why_frozen(self._ledger)):
+            raise NotAllowed(f"Nothing can be changed now: {reason}.", hint=MEND)
         draft = self._surveyor.draft(proposal, refresh=refresh, progress=progress)
         return plan_report(draft, self.rules(proposal.environment))
 
@@ -59,14 +62,22 @@ class Installs:
         ledger = self._open_ledger()
         waiting = sorted(ledger.requests(only_open=True), key=lambda one: (one.expires_at, one.id))
         rows = tuple(request_row(one, _plan(ledger, one)) for one in waiting)
-        return ApprovalsReport(as_of=self._clock(), total=len(rows), requests=rows)
+        return ApprovalsReport(
+            as_of=self._clock(), total=len(rows), requests=rows, notices=_notices(ledger)
+        )
 
     def runs(self, environment: str | None = None) -> RunsReport:
         """The latest runs, those under way included."""
         ledger = self._open_ledger()
         runs = ledger.runs(environment=environment or "")
         rows = tuple(run_report(ledger, run, self._clock()).run for run in runs[:RUNS])
-        return RunsReport(as_of=self._clock(), environment=environment, total=len(runs), runs=rows)
+        return RunsReport(
+            as_of=self._clock(),
+            environment=environment,
+            total=len(runs),
+            runs=rows,
+            notices=_notices(ledger),
+        )
 
     def run(self, run_id: str) -> RunReport:
         """One run by its id, or by that of its request. Raises NotFound."""
@@ -198,6 +209,11 @@ def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
         sends=tuple(_sends(ledger, run)),
         receipt=ledger.receipt(run.id),
     )
+
+
+def _notices(ledger: Ledger) -> tuple[str, ...]:
+    reason = why_frozen(ledger)
+    return (f"Nothing can be changed now, and nothing goes on: {reason}. {MEND}",) if reason else ()
 
 
 def _results(plan: Plan, results: Mapping[NodeKey, NodeResult]) -> list[ResultRow]:

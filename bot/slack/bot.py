@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.chatops.desk import Desk
 from bot.core.errors import ConfigurationError
+from bot.core.rules import ChangeRules
 from bot.services.doctor import Finding
 from bot.slack.answering import PATIENCE_SECONDS, Answering, Count
 from bot.slack.api import NO_ANSWER, SLACK, SlackApi, code_of, is_slack, slack_error, web_client
@@ -49,6 +50,8 @@ class SlackBot:
         *,
         api: SlackApi,
         directory: Directory,
+        audience: Audience,
+        rules: Sequence[ChangeRules],
         pools: tuple[Pool, ...],
         changes: Changes | None,
         noticeboard: Noticeboard | None,
@@ -59,6 +62,8 @@ class SlackBot:
         self._app = app
         self._api = api
         self._directory = directory
+        self._audience = audience
+        self._rules = tuple(rules)
         self._pools = pools
         self._changes = changes
         self._noticeboard = noticeboard
@@ -121,6 +126,8 @@ class SlackBot:
         return check(
             self._api,
             self._directory,
+            self._audience,
+            rules=self._rules,
             app_token=self._app_token if socket_mode else None,
             home_team=self._home_team,
         )
@@ -174,6 +181,7 @@ def create_slack_bot(
     count: Count = lambda _command, _outcome: None,
     clock: Seconds = time.monotonic,
     changing: Changing | None = None,
+    rules: Sequence[ChangeRules] = (),
 ) -> SlackBot:
     """Put the Slack side together. Nothing is asked of Slack before the first request.
 
@@ -181,16 +189,18 @@ def create_slack_bot(
     `old_signing_secret` is good, too. `policy_usergroups` are the ids of the user groups that the access policy
     names; without `home_team` the workspace of the token is home. One person has at most `questions_each` questions in
     work, so that nobody takes all `workers`. `clock` never goes back. With `changing`, which is given the live look-up
-    of people and the home team, clicks can change something.
+    of people and the home team, clicks can change something. `rules` are those whose channels and approvers the doctor
+    looks at.
     """
     api_url = api_url if api_url.endswith("/") else f"{api_url}/"
     api = SlackApi(bot_token, base_url=api_url)
     directory = Directory(api, usergroups=policy_usergroups, clock=clock, home_team=home_team)
+    audience = Audience(api, directory, clock=clock)
     home = HomeTab(desk, api=api, directory=directory, patience_seconds=patience_seconds)
     answering = Answering(
         desk,
         directory=directory,
-        delivery=Delivery(api, ResponseUrls(api_url), Audience(api, directory, clock=clock)),
+        delivery=Delivery(api, ResponseUrls(api_url), audience),
         home=home,
         count=count,
         patience_seconds=patience_seconds,
@@ -210,7 +220,6 @@ def create_slack_bot(
             home=directory.home,
         )
         parts = changing(people, lambda: directory.home().team_id)
-        audience = Audience(api, directory, clock=clock)
         noticeboard = Noticeboard(parts.ledger, api, parts.draw, audience, clock=parts.clock)
         changes = Changes(
             parts,
@@ -228,6 +237,8 @@ def create_slack_bot(
         app,
         api=api,
         directory=directory,
+        audience=audience,
+        rules=rules,
         pools=(pool, notices, opening, filling, telling),
         changes=changes,
         noticeboard=noticeboard,

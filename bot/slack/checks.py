@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from slack_sdk.web import SlackResponse
 
 from bot.core.errors import SlackError
+from bot.core.rules import ChangeRules
+from bot.core.wording import counted
 from bot.services.doctor import Finding, Outcome
 from bot.slack.api import SlackApi
+from bot.slack.audience import Audience
 from bot.slack.identity import Directory
 from bot.slack.methods import APP_SCOPES, bot_scopes
 
+_INVITE = "Invite it there (`/invite @patchbot`), or correct the id in patchbot.toml."
+
 
 def check(
-    api: SlackApi, directory: Directory, *, app_token: str | None, home_team: str
+    api: SlackApi,
+    directory: Directory,
+    audience: Audience,
+    *,
+    app_token: str | None,
+    home_team: str,
+    rules: Sequence[ChangeRules] = (),
 ) -> Iterator[Finding]:
     """Every finding about the Slack side; asks Slack, posts nothing. `app_token` is None where none is needed."""
     try:
@@ -28,6 +39,9 @@ def check(
     if app_token is not None:
         yield _app_token(api, app_token)
     yield from _groups(directory)
+    yield from _channels(api, audience, rules)
+    for one in rules:
+        yield from _approvers(api, one)
 
 
 def _home(told: SlackResponse, home_team: str) -> Finding:
@@ -89,3 +103,52 @@ def _groups(directory: Directory) -> Iterator[Finding]:
             f"cannot be read ({reason}); nobody gets a role by it",
             reasons.get(reason, "Try again in a minute."),
         )
+
+
+def _channels(api: SlackApi, audience: Audience, rules: Sequence[ChangeRules]) -> Iterator[Finding]:
+    """Whether cards can be posted where the configuration wants them, and nobody else reads along."""
+    places = dict.fromkeys(place for one in rules for place in (one.asks_in, one.channel) if place)
+    for place in places:
+        subject = f"channel {place}"
+        try:
+            told = api.channel(place)
+            outsiders = audience.outsiders(place)
+        except SlackError as error:
+            unseen = error.code == "channel_not_found"
+            told = "patchbot does not see it" if unseen else error.message
+            outcome = Outcome.FAILED if unseen else Outcome.WARNING
+            yield Finding(subject, outcome, told, _INVITE if unseen else error.hint)
+            continue
+        if told.get("is_archived"):
+            hint = "Name another channel in patchbot.toml."
+            yield Finding(subject, Outcome.FAILED, "is archived", hint)
+        elif not told.get("is_member"):
+            yield Finding(subject, Outcome.FAILED, "patchbot is not in it", _INVITE)
+        elif outsiders:
+            hint = "Name a channel of your own: cards name nodes and what they lack."
+            yield Finding(subject, Outcome.FAILED, f"is shared with {outsiders}", hint)
+        else:
+            yield Finding(subject, Outcome.OK, "patchbot can post there")
+
+
+def _approvers(api: SlackApi, rules: ChangeRules) -> Iterator[Finding]:
+    """Whether enough different people can approve, user groups counted person by person."""
+    if not rules.approvers.usergroups or rules.approvers.everyone:
+        return
+    people = set(rules.approvers.users)
+    try:
+        for group in rules.approvers.usergroups:
+            people |= api.group_members(group)
+    except SlackError:
+        return  # said of the group itself
+    subject = f"approvers of {rules.environment}"
+    needed = rules.approvals
+    told = f"{counted(len(people), 'person', 'people')}, {counted(needed, 'approval')} needed"
+    hint = "Add people to the user group, or ask for fewer approvals."
+    if len(people) < needed:
+        yield Finding(subject, Outcome.FAILED, told, hint)
+    elif rules.protected and len(people) == needed:
+        alone = f"{told}: none of them can get a change of their own approved"
+        yield Finding(subject, Outcome.WARNING, alone, hint)
+    else:
+        yield Finding(subject, Outcome.OK, told)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bot.core.audit import Entry, Finding, Head
 from bot.core.errors import StorageError
+from bot.core.ledger import ONLY_LOOKED_AT
 from bot.core.ports import Clock
 from bot.store import ledger_chain as chain
 from bot.store.database import transaction
@@ -69,7 +70,7 @@ def start(
 
 def start_reading(path: Path) -> tuple[LedgerFile, str]:
     """The file, only to be read, and the id of its ledger. Raises StorageError."""
-    file = LedgerFile(path, read_only_reason="it was opened only to be read")
+    file = LedgerFile(path, read_only_reason=ONLY_LOOKED_AT)
     with file.reading() as connection:
         return file, _id(connection)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import yaml
 
 from bot.chatops.registry import Registry
 from bot.core.errors import ConfigurationError, SlackError
-from bot.demo.slack.demo_workspace import MAYA, PATCHING
+from bot.core.identity import Members
+from bot.core.rules import ChangeRules
+from bot.demo.slack.demo_workspace import APPROVALS, MAYA, PATCHING, PLATFORM_APPROVERS
 from bot.demo.slack.server import LocalSlack
 from bot.services.doctor import Finding, Outcome
 from bot.slack.bot import create_slack_bot
@@ -159,6 +162,35 @@ def test_the_doctor_finds_a_sound_setup_sound(world: World) -> None:
     assert {finding.outcome for finding in found.values()} <= {Outcome.OK, Outcome.WARNING}
     assert found["app token"].outcome is Outcome.OK
     assert "T0NORTHWIND" in found["home workspace"].detail
+
+
+def test_the_doctor_looks_at_channels_and_counts_approvers(make_world: MakeWorld) -> None:
+    """A card that cannot be posted, or that others would read, and an approval that nobody can give."""
+    rules = ChangeRules(
+        "prod",
+        approvers=Members(usergroups=frozenset({PLATFORM_APPROVERS})),
+        approvals=2,
+        protected=True,
+        channel=PATCHING,
+        approval_channel=APPROVALS,
+    )
+    world = make_world(rules=(rules, replace(rules, environment="dev", approvals=9)))
+    found = findings(world)
+    assert found[f"channel {PATCHING}"].outcome is Outcome.OK
+    assert found["approvers of dev"].outcome is Outcome.FAILED
+    assert "9 approvals needed" in found["approvers of dev"].detail
+    assert found["approvers of prod"].outcome is not Outcome.FAILED
+    world.slack.admin.kick_app(APPROVALS)
+    world.slack.admin.share(PATCHING, "T0PARTNER1")
+    world.clock.now += 600
+    found = findings(world)
+    assert found[f"channel {APPROVALS}"].detail == "patchbot does not see it"
+    assert "shared with another organisation" in found[f"channel {PATCHING}"].detail
+    world.slack.admin.invite_app(APPROVALS)
+    world.slack.admin.archive(APPROVALS)
+    assert findings(world)[f"channel {APPROVALS}"].detail == "is archived"
+    world.slack.admin.kick_app(PATCHING)
+    assert findings(world)[f"channel {PATCHING}"].detail == "patchbot is not in it"
 
 
 def test_the_doctor_says_what_to_do_about_tokens(make_world: MakeWorld, tmp_path: Path) -> None:

@@ -115,9 +115,9 @@ def _channels(api: SlackApi, audience: Audience, rules: Sequence[ChangeRules]) -
             outsiders = audience.outsiders(place)
         except SlackError as error:
             unseen = error.code == "channel_not_found"
-            told = "patchbot does not see it" if unseen else error.message
+            why = "patchbot does not see it" if unseen else error.message
             outcome = Outcome.FAILED if unseen else Outcome.WARNING
-            yield Finding(subject, outcome, told, _INVITE if unseen else error.hint)
+            yield Finding(subject, outcome, why, _INVITE if unseen else error.hint)
             continue
         if told.get("is_archived"):
             hint = "Name another channel in patchbot.toml."

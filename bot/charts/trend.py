@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bot.charts.canvas import BACKGROUND, GRID, INK, SOFT, Sheet, sheet
-from bot.core.trend_reports import TrendPoint, TrendReport
+from bot.charts.scales import day_ticks, nice_step, percent_scale, place_of, ranges, stretches
+from bot.core.trend_reports import TrendReport
 from bot.core.trend_words import (
     breached,
     change,
@@ -40,10 +40,8 @@ _LEFT, _RIGHT = 116, 262
 _TOP, _BOTTOM = 250, 124
 _GAP: Final = 84
 _SHARE = 0.5
-_DAY: Final = timedelta(days=1)
 _RUN_LABELS: Final = 5
 _RUN_LINES: Final = 12
-_TICKS: Final = 7
 
 
 def trend_picture(report: TrendReport, *, width: int = WIDTH, height: int = HEIGHT) -> bytes:
@@ -94,7 +92,7 @@ class _Trend:
     def __init__(self, paper: Sheet, report: TrendReport) -> None:
         self._paper = paper
         self._report = report
-        self._stretches = tuple(_stretches(report.points))
+        self._stretches = tuple(stretches(report.points))
         days = expected_days(report)
         self._span = (days[0].toordinal() - 0.5, days[-1].toordinal() + 0.5)
         width = paper.width - _LEFT - _RIGHT
@@ -128,11 +126,11 @@ class _Trend:
     def _draw_percent(self) -> None:
         axes = self._percent
         values = [one.compliance_percent for one in self._report.points]
-        low, high, step = _scale([value for value in values if value is not None])
+        low, high, step = percent_scale([value for value in values if value is not None])
         axes.set_ylim(low, high + (high - low) * 0.04)
         self._ticks(axes, [low + step * n for n in range(int((high - low) / step) + 1)], " %")
         for stretch in self._stretches:
-            for part in _stretches([one for one in stretch if one.compliance_percent is not None]):
+            for part in stretches([one for one in stretch if one.compliance_percent is not None]):
                 days = [one.day.toordinal() for one in part]
                 percents = [one.compliance_percent or 0.0 for one in part]
                 dot = "o" if len(part) == 1 else ""
@@ -151,7 +149,7 @@ class _Trend:
     def _draw_nodes(self) -> None:
         axes = self._nodes
         most = max(one.nodes.total for one in self._report.points) or 1
-        step = _nice(most / 4)
+        step = nice_step(most / 4)
         axes.set_ylim(0, most * 1.06)
         self._ticks(axes, [step * n for n in range(int(most * 1.06 / step) + 1)], "")
         line = 2 if self._pixels_a_day > 8 else 0.8
@@ -221,7 +219,7 @@ class _Trend:
 
     def _mark_missing(self, axes: Axes) -> None:
         """Days without a snapshot are hatched in both panels: nothing is drawn where nothing is known."""
-        for first, last in _ranges(missing_days(self._report)):
+        for first, last in ranges(missing_days(self._report)):
             axes.axvspan(
                 first - 0.5,
                 last + 0.5,
@@ -234,7 +232,7 @@ class _Trend:
     def _mark_runs(self) -> None:
         """Where install runs ended: a sign, and where there is room a line through both panels and what was closed."""
         runs = sorted(self._report.runs, key=lambda one: one.ended_at)
-        places = [_place(one.ended_at) for one in runs]
+        places = [place_of(one.ended_at) for one in runs]
         apart = [(b - a) * self._pixels_a_day for a, b in pairwise(places)]
         labelled = len(runs) <= _RUN_LABELS and min(apart, default=999.0) > 170
         for place, run in zip(places, runs, strict=True):
@@ -259,7 +257,7 @@ class _Trend:
                 )
 
     def _days(self) -> None:
-        ticks = _day_ticks(expected_days(self._report))
+        ticks = day_ticks(expected_days(self._report))
         for axes, labels in ((self._percent, False), (self._nodes, True)):
             axes.set_xticks([day.toordinal() for day in ticks])
             axes.set_xticklabels([short_day(day) if labels else "" for day in ticks])
@@ -282,64 +280,3 @@ class _Trend:
 
 def _upper(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}"
-
-
-def _stretches(points: Sequence[TrendPoint]) -> Iterator[list[TrendPoint]]:
-    """The points in stretches of days that follow each other."""
-    stretch: list[TrendPoint] = []
-    for point in points:
-        if stretch and point.day - stretch[-1].day != _DAY:
-            yield stretch
-            stretch = []
-        stretch.append(point)
-    if stretch:
-        yield stretch
-
-
-def _ranges(days: Sequence[date]) -> Iterator[tuple[int, int]]:
-    """The days as (first, last) of those that follow each other, as ordinals."""
-    numbers = [day.toordinal() for day in days]
-    start = 0
-    for index in range(1, len(numbers) + 1):
-        if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
-            yield numbers[start], numbers[index - 1]
-            start = index
-
-
-def _place(moment: datetime) -> float:
-    """Where a moment is on the axis: a day reaches from half before its number to half behind it."""
-    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
-    return moment.toordinal() - 0.5 + seconds / 86_400
-
-
-def _scale(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lowest and highest value of the axis of percentages, and the step of its ticks: 20 points at least."""
-    low = max(0.0, (min(values, default=0.0) - 2) // 10 * 10)
-    high = min(100.0, -(-(max(values, default=100.0) + 2) // 10) * 10)
-    if high - low < 20:
-        low = max(0.0, high - 20)
-        high = low + 20
-    return low, high, next(step for step in (5.0, 10.0, 20.0, 25.0) if (high - low) / step <= 5)
-
-
-def _nice(step: float) -> int:
-    """The next of 1, 2, 5, 10, 20, 50, … that is not smaller."""
-    size = 1
-    while True:
-        for factor in (1, 2, 5):
-            if factor * size >= step:
-                return factor * size
-        size *= 10
-
-
-def _day_ticks(days: Sequence[date]) -> list[date]:
-    """At most nine days to name: every day, every Monday, or the first of a month, as many as fit."""
-    for every in (1, 2):
-        if len(days) / every <= _TICKS:
-            return list(days[::every])
-    mondays = [day for day in days if day.weekday() == 0]
-    for every in (1, 2):
-        if len(mondays) / every <= _TICKS:
-            return mondays[::every]
-    firsts = [day for day in days if day.day == 1]
-    return next(firsts[::every] for every in (1, 2, 3, 6) if len(firsts) / every <= _TICKS)

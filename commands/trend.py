@@ -44,7 +44,7 @@ CHART: Final = "TREND"
 VENDOR: Final = (
     "A patch counts on each node. Severity is the vendor's. Waived ones are in no other column."
 )
-COLUMNS: Final = ("Severity", "Open", "Approaching", "Breached", "Waived", "Oldest")
+COLUMNS: Final = ("Severity", "Open", "Due soon", "Breached", "Waived", "Oldest")
 SIGNS: Final = "▁▂▃▄▅▆▇█"
 NO_SIGN: Final = "·"
 WIDTH: Final = 60
@@ -161,7 +161,8 @@ def _deadlines(report: TrendReport) -> tuple[Block, ...]:
     if not report.deadlines:
         return ()
     columns = [
-        Column(name, align="right" if index else "left") for index, name in enumerate(COLUMNS)
+        Column(name, align="right" if index else "left", wrap=True)
+        for index, name in enumerate(COLUMNS)
     ]
     rows = [_row(row, report) for row in report.deadlines]
     shown, _ = table(columns, rows)

@@ -36,7 +36,7 @@ LINE: Final = INK
 """Blue, vermilion and grey of Okabe and Ito: told apart with any kind of colour vision, and by their order."""
 
 _EDGE: Final = 40
-_LEFT, _RIGHT = 116, 262
+_LEFT, _RIGHT = 116, 312
 _TOP, _BOTTOM = 250, 124
 _GAP: Final = 84
 _SHARE = 0.5

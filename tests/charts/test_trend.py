@@ -25,7 +25,7 @@ from tests.charts.reports import trend
 Color = tuple[int, int, int]
 AREAS = (COMPLIANT, NON_COMPLIANT, UNKNOWN)
 PLAIN = trend(14, runs=())
-PLOT = range(118, WIDTH - 264)
+PLOT = range(118, WIDTH - 314)
 NODES_PANEL = range(HEIGHT - 330, HEIGHT - 130)
 PERCENT_PANEL = range(262, 440)
 

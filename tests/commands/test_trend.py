@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -25,6 +26,7 @@ from tests.commands.test_limits import faults
 from tests.oracles.hostile import HOSTILE
 from tests.oracles.judges import judge_message
 
+Draw = Callable[[TrendReport], bytes]
 USUAL = trend(30, missing=(12, 11), incomplete=(5,), details_missing=2)
 
 
@@ -40,7 +42,11 @@ class Remembered:
         return self.report
 
 
-def desk_over(history: Remembered | None, *, draws: bool = True) -> Desk:
+def draw_nothing(_report: TrendReport) -> bytes:
+    return b"a picture"
+
+
+def desk_over(history: Remembered | None, *, draw: Draw | None = draw_nothing) -> Desk:
     compliance = Compliance(
         fleet.ENVIRONMENTS,
         fleet.gateway(),
@@ -54,7 +60,7 @@ def desk_over(history: Remembered | None, *, draws: bool = True) -> Desk:
         Doctor(list),
         Registry("commands"),
         history=history,
-        draw_trend=(lambda _: b"a picture") if draws else None,
+        draw_trend=draw,
     )
     return Desk(services, clock=lambda: NOW)
 
@@ -62,7 +68,7 @@ def desk_over(history: Remembered | None, *, draws: bool = True) -> Desk:
 def answer(
     report: TrendReport, text: str = "trend prod", *, shared: bool = False, draws: bool = True
 ) -> Answer:
-    desk = desk_over(Remembered(report), draws=draws)
+    desk = desk_over(Remembered(report), draw=draw_nothing if draws else None)
     return desk.answer(text, ANA, surface=Surface.SLACK, shared=shared)
 
 
@@ -131,11 +137,8 @@ def test_the_picture_is_drawn_when_the_card_is_sent_and_described() -> None:
         drawn.append(report)
         return b"a picture"
 
-    desk = desk_over(Remembered(USUAL))
-    context = desk.answer("trend prod", ANA, surface=Surface.SLACK).context
-    object.__setattr__(context.services, "draw_trend", draw)
-    command = context.services.commands.get("trend")
-    card = command.slack(USUAL, context)
+    desk = desk_over(Remembered(USUAL), draw=draw)
+    card = desk.answer("trend prod", ANA, surface=Surface.SLACK).card()
     (image,) = (block for block in card.blocks if block["type"] == "image")
     (picture,) = card.pictures
     assert image["slack_file"]["id"] == picture.place

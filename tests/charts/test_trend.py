@@ -150,6 +150,22 @@ def test_what_differs_in_the_report_differs_in_the_picture(name: str, other: Tre
     assert trend_picture(other) != trend_picture(PLAIN), name
 
 
+def test_a_day_that_was_not_read_whole_is_a_hollow_mark_on_the_line() -> None:
+    """Where the line would be there is background: told from a day that is only low."""
+    points = tuple(
+        point.model_copy(update={"complete": point.day.day != 20}) for point in PLAIN.points
+    )
+    whole = drawn(PLAIN).convert("RGB").load()
+    half = drawn(PLAIN.model_copy(update={"points": points})).convert("RGB").load()
+    assert whole is not None
+    assert half is not None
+    assert any(
+        whole[x, y] == color(INK) and half[x, y] == color(BACKGROUND)
+        for x in PLOT
+        for y in PERCENT_PANEL
+    )
+
+
 ELSEWHERE = """
 import hashlib, sys
 from bot.charts import trend_picture
@@ -164,7 +180,7 @@ def test_the_same_report_gives_the_same_bytes_whatever_the_machine_has_configure
 ) -> None:
     """In another process, without a display, with a matplotlibrc of somebody's own and another time zone."""
     rc = tmp_path / "matplotlibrc"
-    rc.write_text("backend: TkAgg\nfont.size: 40\nlines.linewidth: 9\nfigure.facecolor: red\n")
+    rc.write_text("backend: TkAgg\nfont.size: 40\naxes.linewidth: 9\nxtick.minor.visible: True\n")
     (tmp_path / "cache").mkdir()
     ended = subprocess.run(
         [sys.executable, "-c", ELSEWHERE],

@@ -158,6 +158,7 @@ def test_the_words_do_not_wait_for_a_slow_picture(slack: LocalSlack, pool: Pool)
 
     easel = Easel(slack, pool, patience=0.01)
     assert WORDS in str(easel.post(card_of(draw))["blocks"])
+    assert pool.held == 1
     gate.set()
     until(lambda: pool.held == 0)
     assert image(Easel.post(Easel(slack, pool), card_of())) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, field_validator
@@ -12,12 +11,13 @@ from rich.console import RenderableType
 from bot.chatops import cards
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName
-from bot.chatops.blocks import Block, Cell, Column, Element, fields, picture, section, strong, table
+from bot.chatops.blocks import Block, Cell, Column, Element, fields, section, strong, table
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command, Show
 from bot.chatops.context import Context
 from bot.chatops.markup import ago, date, in_utc, markup
-from bot.chatops.reply import Card, Picture
+from bot.chatops.reply import Card
+from bot.chatops.trend_chart import trend_chart
 from bot.core.trend_reports import DeadlineRow, TrendReport
 from bot.core.trend_words import (
     breached,
@@ -33,14 +33,12 @@ from bot.core.trend_words import (
     outlook,
     period,
     share,
-    trend_alt_text,
 )
 from bot.core.wording import counted
 
 LEAST: Final = 7
 MOST: Final = 400
 CHOICES: Final = (7, 30, 90, 400)
-CHART: Final = "TREND"
 VENDOR: Final = (
     "A patch counts on each node. Severity is the vendor's. Waived ones are in no other column."
 )
@@ -94,13 +92,13 @@ def exit_code(report: TrendReport) -> int:
 
 def slack(report: TrendReport, context: Context) -> Card:
     """Headline, picture, deadlines, and what the figures do not know."""
-    chart, pictures = _chart(report, context)
+    chart = trend_chart(report, context.services.draw_trend)
     return Card(
         _text(report),
         (
             *cards.title(headline(report), context),
             *(_figures(report) if report.points else _nothing(report)),
-            *chart,
+            *(chart[:1] if chart else ()),
             *_deadlines(report),
             *_outlook(report),
             *cards.notices(tuple(caveats(report))),
@@ -108,7 +106,7 @@ def slack(report: TrendReport, context: Context) -> Card:
             *cards.row_of(*_buttons(report, context)),
             *cards.row_of(*_spans(report)),
         ),
-        pictures,
+        chart[1:] if chart else (),
     )
 
 
@@ -146,15 +144,6 @@ def _figures(report: TrendReport) -> tuple[Block, ...]:
         low=share(low),
     )
     return (section(markup("{now}\n{before}", now=now, before=before)),)
-
-
-def _chart(report: TrendReport, context: Context) -> tuple[tuple[Block, ...], tuple[Picture, ...]]:
-    """The picture and its place; none where there is no line to draw or nothing to draw it with."""
-    draw = context.services.draw_trend
-    if draw is None or len(report.points) < 2:
-        return (), ()
-    chart = Picture(CHART, partial(draw, report))
-    return (picture(chart.place, trend_alt_text(report)),), (chart,)
 
 
 def _deadlines(report: TrendReport) -> tuple[Block, ...]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.chatops.grammar import Sentence
+from bot.chatops.trend_chart import Draw
 from bot.core.errors import ConfigurationError
 from bot.core.identity import AccessPolicy, Person
 from bot.core.ledger import Ledger
 from bot.core.ports import Progress, Trends
-from bot.core.trend_reports import TrendReport
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
 from bot.services.installs import Installs
@@ -40,7 +39,7 @@ class Services:
     installs: Installs | None = None
     ledger: Ledger | None = None
     history: Trends | None = None
-    draw_trend: Callable[[TrendReport], bytes] | None = None
+    draw_trend: Draw | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -13,6 +12,7 @@ from bot.chatops.context import Services, Surface
 from bot.chatops.desk import Answer, Desk
 from bot.chatops.registry import Registry
 from bot.chatops.reply import Card
+from bot.chatops.trend_chart import Draw
 from bot.core.errors import ConfigurationError, UsageError
 from bot.core.identity import AccessPolicy
 from bot.core.trend_reports import TrendReport
@@ -26,7 +26,6 @@ from tests.commands.test_limits import faults
 from tests.oracles.hostile import HOSTILE
 from tests.oracles.judges import judge_message
 
-Draw = Callable[[TrendReport], bytes]
 USUAL = trend(30, missing=(12, 11), incomplete=(5,), details_missing=2)
 
 

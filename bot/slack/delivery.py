@@ -32,6 +32,13 @@ Way: TypeAlias = tuple[str, Callable[[Body], None]]
 """A name for the log, and what sends the body of a message."""
 
 
+Ready: TypeAlias = Callable[[], None]
+
+
+def _nothing() -> None:
+    """What there is to do when a card is ready and nobody waits to hear it."""
+
+
 class Undeliverable(SlackError):
     """No way to the person was left: there is nobody to tell."""
 
@@ -51,10 +58,13 @@ class Delivery:
         self._audience = audience
         self._response_urls = response_urls
 
-    def privately(self, origin: Origin, card: Card, *, replace: bool = False) -> None:
+    def privately(
+        self, origin: Origin, card: Card, *, replace: bool = False, ready: Ready = _nothing
+    ) -> None:
         """To the asker only; with `replace` in place of the card that was clicked, unless others see it.
 
-        By response_url, else as a message in the channel only they see, else as a direct message. Raises Undeliverable.
+        By response_url, else as a message in the channel only they see, else as a direct message. `ready` is called
+        when its pictures are there and it goes out. Raises Undeliverable.
         """
         user_id = origin.sender.user_id
         ways: list[Way] = []
@@ -81,16 +91,19 @@ class Delivery:
                 lambda body: self._api.post(self._api.open_direct_message(user_id), body),
             )
         )
-        _first_that_works(ways, self._pictures.draft(card))
+        draft = self._pictures.draft(card)
+        ready()
+        _first_that_works(ways, draft)
 
-    def to_channel(self, origin: Origin, card: Card) -> None:
-        """To everybody in the channel, saying who shared it. Posts twice in no case.
+    def to_channel(self, origin: Origin, card: Card, *, ready: Ready = _nothing) -> None:
+        """To everybody in the channel, saying who shared it. Posts twice in no case; `ready` as for `privately`.
 
         Raises NotAllowed where outsiders would see it, else SlackError; code "no_answer" when it may be there all the
         same.
         """
         self._audience.check(origin.channel)
         draft = self._pictures.draft(shared_by(card, origin.sender.user_id))
+        ready()
         thread = _thread(origin)
         if origin.response_url:
             announced = {**thread, "response_type": "in_channel", "replace_original": False}

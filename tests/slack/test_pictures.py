@@ -22,7 +22,8 @@ from bot.slack.messages import message, shared_by
 from bot.slack.pictures import PAUSES, Pictures
 from bot.slack.pool import Pool
 from tests.oracles.judges import judge_message
-from tests.slack.conftest import SAMPLE, World, until
+from tests.slack.conftest import SAMPLE, MakeWorld, World, until
+from tests.slack.controls import GATE
 from tests.slack.sample.drawing import PNG
 
 WORDS = "The picture of this could not be shown. Three of four"
@@ -98,6 +99,15 @@ def test_a_private_answer_and_a_shared_one_show_the_picture(world: World) -> Non
     assert image(shared) is not None
     assert world.slack.person(PRIYA).picture(file_id) == PNG
     assert uploads(world.slack) == 1
+
+
+def test_whoever_waits_for_a_picture_is_told_that_something_happens(make_world: MakeWorld) -> None:
+    """As for a long reading; and the line never comes after the answer."""
+    world = make_world(patience_seconds=0.01)
+    world.ask(MAYA, PATCHING, "drawing slowly")
+    world.answer(MAYA, PATCHING, "Looking at slowly")
+    GATE.open()
+    assert image(world.answer(MAYA, PATCHING, "a drawing")) is not None
 
 
 def test_slack_gets_a_moment_to_look_at_a_new_file(easel: Easel) -> None:

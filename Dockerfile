@@ -2,11 +2,13 @@
 # Run: docker run --env-file patchbot.env -v patchbot-data:/data -v ./patchbot.toml:/etc/patchbot/patchbot.toml:ro patchbot
 FROM python:3.13-slim
 
+# matplotlib keeps its list of fonts on the volume: nothing else need be writable (`docker run --read-only`).
 ENV TZ=UTC \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PATCHBOT_CONFIG=/etc/patchbot/patchbot.toml \
-    PATCHBOT_DATA_DIR=/data
+    PATCHBOT_DATA_DIR=/data \
+    MPLCONFIGDIR=/data/matplotlib
 
 WORKDIR /opt/patchbot
 COPY requirements/runtime.txt requirements/runtime.txt

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from bot.charts import trend_picture
 from bot.chatops.context import Services
 from bot.chatops.desk import Desk
 from bot.chatops.registry import Registry
@@ -91,7 +92,13 @@ class App:
             observe=self._observe,
         )
         commands = Registry(COMMANDS)
-        self.services = Services(compliance, settings.policy(), Doctor(self._checks), commands)
+        self.services = Services(
+            compliance,
+            settings.policy(),
+            Doctor(self._checks),
+            commands,
+            draw_trend=trend_picture,
+        )
         self.desk = Desk(self.services, clock=clock)
         _refuse_words_of_commands(settings, commands)
 

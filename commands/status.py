@@ -198,6 +198,9 @@ def _buttons(report: StatusReport, context: Context) -> tuple[Element, ...]:
             style="primary",
         )
         elements.insert(0, listed)
+    if context.services.history is not None:
+        asked = cards.sentence("trend", report.environment)
+        elements.append(cards.show("Trend", Show.PRIVATE, asked, name="trend"))
     if report.by:
         elements.append(cards.csv(context, "CSV file", cards.asked(context)))
     return tuple(elements)

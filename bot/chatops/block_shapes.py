@@ -9,7 +9,7 @@ from typing import Any, Final
 from bot.chatops.element_shapes import (
     ELEMENTS,
     IDENTIFIER,
-    IMAGE,
+    SLACK_FILE,
     WEB_ADDRESS,
     plain_text,
     text_object,
@@ -21,6 +21,7 @@ from bot.chatops.shapes import (
     at_least_one,
     below,
     choice,
+    exactly_one,
     flag,
     integer,
     number,
@@ -152,7 +153,16 @@ BLOCKS: Final[Mapping[str, Check]] = {
     ),
     "divider": record({}, _BLOCK),
     "header": record({"text": plain_text(HEADER_TEXT)}, _BLOCK),
-    "image": record(IMAGE, {**_BLOCK, "title": plain_text(ALT_TEXT)}),
+    "image": record(
+        {"alt_text": text(ALT_TEXT)},
+        {
+            **_BLOCK,
+            "title": plain_text(ALT_TEXT),
+            "image_url": WEB_ADDRESS,
+            "slack_file": SLACK_FILE,
+        },
+        exactly_one("image_url", "slack_file"),
+    ),
     "input": record(
         {
             "label": plain_text(INPUT_LABEL),

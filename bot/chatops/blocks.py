@@ -89,6 +89,16 @@ def divider() -> Block:
     return block("divider")
 
 
+def picture(place: str, alt_text: str, *, title: str | None = None) -> Block:
+    """A picture of the card (`Picture.place`), or a file of Slack's by its id, with what it shows in words."""
+    return block(
+        "image",
+        slack_file={"id": place},
+        alt_text=plain(alt_text, sizes.ALT_TEXT),
+        title=None if title is None else plain_text(title, sizes.ALT_TEXT),
+    )
+
+
 def rich_text(*pieces: Piece) -> Block:
     """A paragraph of untrusted text in which only what we style has a style."""
     return block("rich_text", elements=[_rich_section(pieces)])

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.chatops.grammar import Sentence
+from bot.chatops.trend_chart import Draw
 from bot.core.errors import ConfigurationError
 from bot.core.identity import AccessPolicy, Person
 from bot.core.ledger import Ledger
-from bot.core.ports import Progress
+from bot.core.ports import Progress, Trends
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
 from bot.services.installs import Installs
@@ -37,6 +38,8 @@ class Services:
     commands: Registry
     installs: Installs | None = None
     ledger: Ledger | None = None
+    history: Trends | None = None
+    draw_trend: Draw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,13 @@ class Context:
                 "Changes are not set up here.", hint="`patchbot doctor` says why."
             )
         return self.services.installs
+
+    @property
+    def history(self) -> Trends:
+        """How environments stood over time. Raises ConfigurationError where nothing keeps that yet."""
+        if self.services.history is None:
+            raise ConfigurationError(
+                "There is no history here yet.",
+                hint="`patchbot serve` keeps one from its first day on.",
+            )
+        return self.services.history

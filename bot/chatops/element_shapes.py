@@ -138,6 +138,7 @@ _DIGITS = text(30, like=r"-?\d+(\.\d+)?", such_as="10 or 2.5")
 _QUERY = {"min_query_length": integer(0, OPTION_TEXT)}
 _ONE_SOURCE = exactly_one("options", "option_groups")
 IMAGE = {"image_url": WEB_ADDRESS, "alt_text": text(ALT_TEXT)}
+SLACK_FILE = record({"id": text(ID, like=r"F[A-Z0-9]{8,}", such_as="F0123ABCD")})
 
 ELEMENTS: Final[Mapping[str, Check]] = {
     "button": record(

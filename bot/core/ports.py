@@ -12,6 +12,7 @@ from bot.core.environments import Environment, Target
 from bot.core.nodes import Baseline, ManagedNode, NodeKey, Patch
 from bot.core.plans import Document
 from bot.core.readings import Reading, TargetReading
+from bot.core.trend_reports import TrendReport
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told while reading: the target in words, nodes read so far, nodes known so far. Called from any thread."""
@@ -113,4 +114,12 @@ class ReadingStore(Protocol):
         read_at: datetime,
     ) -> None:
         """Keep the patches of a node as they were after its operation that ended then."""
+        ...
+
+
+class Trends(Protocol):
+    """How environments stood over time. Safe to call from several threads at once."""
+
+    def trend(self, environment: str, days: int) -> TrendReport:
+        """The last `days` days. Raises StorageError."""
         ...

@@ -18,7 +18,7 @@ from bot.chatops.reply import Card
 from bot.core.errors import NotAllowed, PatchbotError, SlackError
 from bot.core.wording import listed
 from bot.slack.api import NO_ANSWER
-from bot.slack.delivery import Delivery, Undeliverable
+from bot.slack.delivery import Delivery, Ready, Undeliverable
 from bot.slack.home import HomeTab
 from bot.slack.identity import Directory
 from bot.slack.incoming import Origin, Question
@@ -63,8 +63,7 @@ class Answering:
                 return
             with Patience(self._patience_seconds, lambda: self._tell_working(question)) as patience:
                 answer = self._ask(question)
-                patience.end()
-                self._deliver(question, answer)
+                self._deliver(question, answer, patience.end)
         except Undeliverable:
             raise
         except PatchbotError as error:
@@ -127,23 +126,26 @@ class Answering:
                 hint=f"Slack did not tell who belongs to the user group {groups}; a patchbot admin can look into it.",
             ) from error
 
-    def _deliver(self, question: Question, answer: Answer) -> None:
+    def _deliver(self, question: Question, answer: Answer, ready: Ready) -> None:
+        """Bring the answer to its place; `ready` is called before it goes out."""
         origin = question.origin
         match question.show:
             case Show.FILE:
+                ready()
                 self._delivery.as_file(origin, answer.attachment())
             case Show.CHANNEL if not origin.is_home:
-                self._share(question, answer)
+                self._share(question, answer, ready)
             case Show.REPLACE if origin.is_home:
+                ready()
                 self._home.draw(origin)
             case _:
                 self._delivery.privately(
-                    origin, answer.card(), replace=question.show is Show.REPLACE
+                    origin, answer.card(), replace=question.show is Show.REPLACE, ready=ready
                 )
 
-    def _share(self, question: Question, answer: Answer) -> None:
+    def _share(self, question: Question, answer: Answer, ready: Ready) -> None:
         try:
-            self._delivery.to_channel(question.origin, answer.card())
+            self._delivery.to_channel(question.origin, answer.card(), ready=ready)
         except SlackError as error:
             if error.code != NO_ANSWER:
                 raise

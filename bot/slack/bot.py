@@ -29,11 +29,13 @@ from bot.slack.listeners import Listeners
 from bot.slack.noticeboard import Noticeboard
 from bot.slack.pacing import Seconds
 from bot.slack.people import LivePeople
+from bot.slack.pictures import Pictures
 from bot.slack.pool import Pool
 from bot.slack.response_urls import ResponseUrls
 
 _log: Final = structlog.get_logger("bot.slack.bot")
 _NOTICES: Final = 100
+_PICTURES: Final = 20
 _FORMS: Final = 60
 _FORMS_EACH: Final = 4
 _ANSWERS: Final = 1_000
@@ -197,10 +199,12 @@ def create_slack_bot(
     directory = Directory(api, usergroups=policy_usergroups, clock=clock, home_team=home_team)
     audience = Audience(api, directory, clock=clock)
     home = HomeTab(desk, api=api, directory=directory, patience_seconds=patience_seconds)
+    drawing = Pool(2, _PICTURES, name="slack-pictures")
+    pictures = Pictures(api, drawing)
     answering = Answering(
         desk,
         directory=directory,
-        delivery=Delivery(api, ResponseUrls(api_url), audience),
+        delivery=Delivery(api, ResponseUrls(api_url), audience, pictures),
         home=home,
         count=count,
         patience_seconds=patience_seconds,
@@ -239,7 +243,7 @@ def create_slack_bot(
         directory=directory,
         audience=audience,
         rules=rules,
-        pools=(pool, notices, opening, filling, telling),
+        pools=(pool, notices, opening, filling, telling, drawing),
         changes=changes,
         noticeboard=noticeboard,
         app_token=app_token,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -12,14 +13,15 @@ import structlog
 from bot.chatops import sizes
 from bot.chatops.blocks import context, rich_text, section
 from bot.chatops.cards import error_card
-from bot.chatops.inert import escape_fallback, log
+from bot.chatops.inert import cut, escape_fallback, log
 from bot.chatops.limits import check_message, slack_error
 from bot.chatops.markup import markup, user
-from bot.chatops.reply import Attachment, Card
+from bot.chatops.reply import Attachment, Block, Card
 from bot.core.errors import PatchbotError
 
 _log: Final = structlog.get_logger("bot.slack.messages")
 _FALLBACK_TEXT: Final = 2_000
+_ALT_IN_WORDS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,16 @@ class Message:
         }
 
 
-def message(card: Card) -> Message:
-    """The card as Slack takes it; where it would not, its text and how to get the rest: no answer is lost."""
+def message(card: Card, files: Mapping[str, str] | None = None) -> Message:
+    """The card as Slack takes it; where it would not, its text and how to get the rest: no answer is lost.
+
+    `files` are the ids of the card's uploaded pictures by their places; the other pictures are told in words.
+    """
     text = escape_fallback(card.text, sizes.MESSAGE_TEXT_SOFT)
-    problems = check_message(text, list(card.blocks))
+    blocks = _with_files(card, files or {})
+    problems = check_message(text, list(blocks))
     if slack_error(problems) is None:
-        return Message(text, tuple(card.blocks))
+        return Message(text, blocks)
     _log.error(
         "card.over_limit",
         problems=[f"{problem.pointer} {problem.code}" for problem in problems[:5]],
@@ -62,12 +68,31 @@ def message(card: Card) -> Message:
     return Message(escape_fallback(words, sizes.MESSAGE_TEXT_SOFT), blocks)
 
 
+def _with_files(card: Card, files: Mapping[str, str]) -> tuple[Block, ...]:
+    places = {picture.place for picture in card.pictures}
+    return tuple(
+        _with_file(block, files)
+        if block["type"] == "image" and block.get("slack_file", {}).get("id") in places
+        else block
+        for block in card.blocks
+    )
+
+
+def _with_file(block: Block, files: Mapping[str, str]) -> Block:
+    """The image block with the file's id; without one, what the picture shows, in words."""
+    place = block["slack_file"]["id"]
+    if place in files:
+        return {**block, "slack_file": {"id": files[place]}}
+    words = cut(block["alt_text"], _ALT_IN_WORDS)
+    return context("The picture of this could not be shown. " + words)
+
+
 def shared_by(card: Card, user_id: str) -> Card:
     """The card with a line saying who shared it, unless it says so itself."""
     who = user(user_id)
     if who.source in json.dumps(card.blocks):
         return card
-    return Card(card.text, (context(markup("Shared by {who}", who=who)), *card.blocks))
+    return replace(card, blocks=(context(markup("Shared by {who}", who=who)), *card.blocks))
 
 
 def says(text: str) -> Card:

@@ -257,7 +257,7 @@ class Noticeboard:
                 " or have an admin correct the configuration; approvers find the request with `/patch approvals`.",
                 reason=code(notice.reason),
             )
-            card = Card(card.text, (*card.blocks, context(told)))
+            card = replace(card, blocks=(*card.blocks, context(told)))
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": notice.key}}
         return {**message(card).body(), "metadata": metadata}
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlite_utils import Database, Migrations
-
 from bot.store.database import transaction
+from bot.store.sqlite_tools import Database, Migrations
 
 migrations = Migrations("cache")
 

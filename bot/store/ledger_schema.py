@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlite_utils import Database, Migrations
+from bot.store.sqlite_tools import Database, Migrations
 
 migrations = Migrations("ledger")
 

@@ -1,8 +1,10 @@
 """Block Kit as the page draws it: every block, its text, and text that must stay text."""
 
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from bot.demo.slack.demo_workspace import JONAS, MAYA, PATCHING, PLATFORM_APPROVERS
@@ -231,6 +233,27 @@ def test_what_the_page_does_not_know_is_said(kit: Kit, open_page: OpenPage) -> N
     page.page.reload()
     expect(page.last_message).to_contain_text("unsupported block: video")
     expect(page.last_message).to_contain_text("unsupported block: constructor")
+
+
+def test_a_picture_in_a_thread_is_to_be_seen(kit: Kit, open_page: OpenPage) -> None:
+    """As a thumbnail that leads to the whole, beside its name and the button to download it."""
+    picture = io.BytesIO()
+    Image.new("RGB", (640, 400), "#0072b2").save(picture, "PNG")
+    parent = kit.post(PATCHING, "A report")
+    kit.client.files_upload_v2(
+        filename="trend.png",
+        title="Trend of prod",
+        content=picture.getvalue(),
+        channel=PATCHING,
+        thread_ts=parent,
+    )
+    page = open_page(MAYA)
+    page.last_message.get_by_test_id("replies").click()
+    shown = page.thread_messages.last.get_by_test_id("file-picture")
+    expect(shown).to_be_visible()
+    expect(shown).to_have_js_property("naturalWidth", 640)
+    expect(shown).to_have_attribute("alt", "Trend of prod")
+    expect(page.thread_messages.last.get_by_test_id("download")).to_be_visible()
 
 
 def test_images_of_other_servers_are_named_and_not_loaded(kit: Kit, open_page: OpenPage) -> None:

@@ -47,6 +47,7 @@ def card(text: str) -> list[blocks.Block]:
             forms.date_picker(action_id="day", initial=NOON.date()),
         ),
         blocks.divider(),
+        blocks.picture("F0PICTUREONE", text, title=text),
         blocks.rich_text(text, strong(text), mono(text), NOON),
         blocks.bullets([[text], [strong(text), NOON]]),
         blocks.table(columns, rows)[0],

@@ -56,6 +56,7 @@ _UNTYPED: dict[str, Any] = {
     "filter": sb.ConversationFilter,
     "dispatch_action_config": sb.DispatchActionConfiguration,
     "column_settings": sb.ColumnSettings,
+    "slack_file": lambda **members: sb.SlackFile.from_dict(members),
 }
 _RENAMED = {"initial_date_time": "initial_datetime", "usergroup_id": "user_group_id"}
 _NOT_KNOWN_TO_IT = {"expand", "unicode"}
@@ -96,7 +97,8 @@ def _build(value: Mapping[str, Any]) -> Any:
     if kind == "raw_number":
         return sb.RawText(value["text"])
     if kind == "image":
-        own = sb.ImageBlock if {"title", "block_id"} & value.keys() else sb.Image
+        only_blocks = {"title", "block_id", "slack_file"}
+        own = sb.ImageBlock if only_blocks & value.keys() else sb.Image
         return own(**_members(value))
     if kind == "rich_text":
         parts = [_build(part) for part in value["elements"]]

@@ -13,7 +13,10 @@ HEAVY = {
     "boto3",
     "flask",
     "jinja2",
+    "matplotlib",
     "moto",
+    "numpy",
+    "PIL",
     "prometheus_client",
     "pydantic_settings",
     "slack_bolt",
@@ -50,6 +53,18 @@ def imported(shell: Shell) -> set[str]:
         check=True,
     )
     return set(json.loads(ended.stderr))
+
+
+def test_serving_imports_what_draws_when_it_draws() -> None:
+    """Half a second and 50 MB that nobody needs who never looks at a trend."""
+    script = (
+        "import json, sys, bot.app, bot.engine, bot.slack.bot, bot.charts, bot.web.app, commands.trend;"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not {"matplotlib", "numpy", "PIL"} & set(json.loads(ended.stdout))
 
 
 def test_the_terminal_imports_nothing_it_does_not_need(shell: Shell) -> None:

@@ -8,6 +8,7 @@ import { icon } from "./icons.js";
 import { textObject } from "./mrkdwn.js";
 import { arrowKeys, attachPopup } from "./popup.js";
 import { SELECTS, SelectBox } from "./select.js";
+import { store } from "./store.js";
 
 /** One element in its place. `sends`: a change is an action at once (it stands in no input block). */
 class Slot {
@@ -199,9 +200,20 @@ function imageElement(slot) {
   slot.host.append(imageNode(slot.element, "thumbnail"));
 }
 
+/** Where the person one acts as gets the picture of a file. */
+export function pictureUrl(path) {
+  const url = new URL(path, window.location.href);
+  url.searchParams.set("as", store.me);
+  return url.pathname + url.search;
+}
+
 /** An image of this server; one from elsewhere is only named, because the page loads nothing from the network. */
-export function imageNode({ image_url: url, alt_text: alt }, kind) {
-  if (url && new URL(url, document.baseURI).origin === window.location.origin) return el("img", { class: `image image-${kind}`, src: url, alt });
+export function imageNode({ image_url: url, slack_file: file, alt_text: alt }, kind) {
+  const source = file ? pictureUrl(`/page/picture/${encodeURIComponent(file.id)}`) : url;
+  if (source && new URL(source, document.baseURI).origin === window.location.origin) {
+    const image = el("img", { class: `image image-${kind}`, src: source, alt, "data-testid": "image" });
+    return file ? el("a", { class: "image-link", href: source, target: "_blank", rel: "noopener" }, image) : image;
+  }
   return el("span", { class: `image image-${kind} image-elsewhere`, role: "img", "aria-label": alt, title: alt }, icon("image"), kind === "full" ? alt : null);
 }
 

@@ -4,6 +4,7 @@ import { avatar } from "./avatar.js";
 import { renderBlocks } from "./blocks.js";
 import { clock, fullMoment, since } from "./dates.js";
 import { button, el } from "./dom.js";
+import { pictureUrl } from "./elements.js";
 import { icon } from "./icons.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { displayName, kindLabel, store } from "./store.js";
@@ -27,6 +28,10 @@ function fileCard(file) {
       el("span", { class: "file-name" }, el("strong", {}, file.name), el("span", {}, `${(file.name.split(".").pop() || "file").toUpperCase()} · ${sizeLabel(file.size)}`)),
       el("a", { class: "button button-icon", href: url.pathname + url.search, download: file.name, "aria-label": `Download ${file.name}`, "data-testid": "download" }, icon("download")),
     ),
+    file.picture
+      ? el("a", { class: "image-link file-picture", href: pictureUrl(file.picture), target: "_blank", rel: "noopener" },
+        el("img", { class: "image image-full", src: pictureUrl(file.picture), alt: file.title || file.name, "data-testid": "file-picture" }))
+      : null,
     preview ? el("pre", { class: "file-preview", tabindex: 0, "aria-label": `First lines of ${file.name}` }, preview) : null,
   );
 }

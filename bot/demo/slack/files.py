@@ -8,6 +8,7 @@ from bot.demo.slack.ids import Ids
 
 PREVIEW_LINES = 8
 PREVIEW_WIDTH = 200
+_PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _TEXT = frozenset({"application/json", "application/x-ndjson"})
 
 
@@ -28,6 +29,12 @@ class File:
     def mimetype(self) -> str:
         """What kind of file its name says it is."""
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+
+    @property
+    def picture_type(self) -> str | None:
+        """The type of a picture by its first bytes, whatever its name says; None for any other file."""
+        content = self.content or b""
+        return next((kind for start, kind in _PICTURES.items() if content.startswith(start)), None)
 
     def preview(self) -> list[str]:
         """Return the first lines of a text file, and nothing of any other."""

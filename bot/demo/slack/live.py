@@ -15,6 +15,7 @@ from bot.demo.slack.ids import Ids
 from bot.demo.slack.manifest import Manifest
 from bot.demo.slack.modals import Modals
 from bot.demo.slack.page_shapes import page_message
+from bot.demo.slack.pictures import refuse_foreign_files
 from bot.demo.slack.tickets import ResponseUrls, Triggers
 from bot.demo.slack.workspace import Channel, User, UserGroup, Workspace
 
@@ -173,7 +174,11 @@ class LiveWorkspace:
         files: Sequence[str] = (),
         broadcast: bool = False,
     ) -> Message:
-        """Put a message into `channel`; without an author it is the app's."""
+        """Put a message into `channel`; without an author it is the app's.
+
+        Raises SlackError invalid_blocks for a picture that the app has not uploaded.
+        """
+        refuse_foreign_files(self.files, content.blocks)
         message = Message(
             ts=self.ids.ts(),
             channel=channel.id,
@@ -193,7 +198,8 @@ class LiveWorkspace:
         return message
 
     def edit(self, channel: Conversation, message: Message, content: Content) -> None:
-        """Replace what a message says; a change of plain text shows as edited, blocks do not."""
+        """Replace what a message says; a change of plain text shows as edited, blocks do not. Raises as `post`."""
+        refuse_foreign_files(self.files, content.blocks)
         message.edited = message.visible_to is None and (message.edited or not content.blocks)
         message.text = content.text
         message.blocks = self._filled(content.blocks)

@@ -27,6 +27,7 @@ from bot.demo.slack.live import LiveWorkspace
 from bot.demo.slack.modals import page_view
 from bot.demo.slack.page_posts import PagePosts
 from bot.demo.slack.page_shapes import page_message, page_state
+from bot.demo.slack.pictures import picture_for
 from bot.demo.slack.workspace import Suggestion, User
 
 PING_SECONDS = 15.0
@@ -68,6 +69,7 @@ class PageApi:
             ),
             Route("/page/events", self.events),
             Route("/page/file/{file_id}", self.file),
+            Route("/page/picture/{file_id}", self.picture),
             Mount("/static", StaticFiles(directory=self._files, check_dir=False)),
         ]
 
@@ -136,6 +138,15 @@ class PageApi:
             media_type="application/octet-stream",
             headers={"Content-Disposition": disposition},
         )
+
+    async def picture(self, request: Request) -> Response:
+        """Return a picture, to be shown in the page, to a person who sees it in a message or view."""
+        try:
+            person = self._person(request)
+            file, kind = picture_for(self._live, request.path_params["file_id"], person.id)
+        except SlackError:
+            return JSONResponse(SlackError("file_not_found").body(), status_code=404)
+        return Response(file.content, media_type=kind)
 
     async def events(self, request: Request) -> Response:
         """Stream what changes, as far as the person may see it (server-sent events)."""

@@ -110,5 +110,6 @@ def _file(file: File) -> Json:
         "size": file.length,
         "mimetype": file.mimetype,
         "url": f"/page/file/{file.id}",
+        "picture": f"/page/picture/{file.id}" if file.picture_type else None,
         "preview": file.preview(),
     }

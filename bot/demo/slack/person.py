@@ -83,6 +83,10 @@ class Person:
             raise LookupError(body.decode())
         return body
 
+    def picture(self, file_id: str) -> bytes:
+        """Return the picture behind a `slack_file`."""
+        return self.download({"url": f"/page/picture/{file_id}"})
+
     def wait_for(
         self, channel: str, matches: Callable[[Json], bool], *, seconds: float = 10.0
     ) -> Json:

@@ -5,6 +5,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from bot.demo.slack import demo_workspace as demo
 from bot.demo.slack.server import LocalSlack
@@ -53,3 +54,63 @@ def test_uploads_that_are_refused(slack: LocalSlack, client: WebClient) -> None:
     assert complete(files=entry, channel_id=demo.PATCHING)["files"][0]["title"] == "A"
     assert error(complete, files=entry, channel_id=demo.PATCHING) == "file_not_found"
     assert error(client.files_getUploadURLExternal, filename="a", length=0) == "invalid_arguments"
+
+
+PNG = b"\x89PNG\r\n\x1a\n and more"
+
+
+def uploaded(client: WebClient, content: bytes, name: str = "chart.png") -> str:
+    """A file of the app's that is shared nowhere."""
+    found: str = client.files_upload_v2(filename=name, content=content)["files"][0]["id"]
+    return found
+
+
+def with_file(file_id: str) -> list[dict[str, object]]:
+    return [
+        {"type": "divider"},
+        {"type": "image", "alt_text": "A chart", "slack_file": {"id": file_id}},
+    ]
+
+
+def test_a_picture_of_the_app_is_shown_to_whoever_sees_the_message(
+    slack: LocalSlack, client: WebClient
+) -> None:
+    """In a message, an ephemeral one and a Home tab; nobody else gets its bytes, nor before it stands anywhere."""
+    maya, priya = slack.person(demo.MAYA), slack.person(demo.PRIYA)
+    file_id = uploaded(client, PNG)
+    with pytest.raises(LookupError, match="file_not_found"):
+        maya.picture(file_id)
+    client.chat_postEphemeral(
+        channel=demo.PATCHING, user=demo.MAYA, text="x", blocks=with_file(file_id)
+    )
+    assert maya.picture(file_id) == PNG
+    with pytest.raises(LookupError, match="file_not_found"):
+        priya.picture(file_id)
+    client.views_publish(user_id=demo.PRIYA, view={"type": "home", "blocks": with_file(file_id)})
+    assert priya.picture(file_id) == PNG
+
+
+def test_what_is_no_picture_of_the_app_is_refused_as_slack_does(
+    slack: LocalSlack, client: WebClient
+) -> None:
+    """A file nobody uploaded, one that was not completed, one that only its name calls a picture."""
+    announced = client.files_getUploadURLExternal(filename="a.png", length=3)["file_id"]
+    for file_id in ("F0NOBODYS1", announced, uploaded(client, b"<svg/>")):
+        with pytest.raises(SlackApiError) as refused:
+            client.chat_postMessage(channel=demo.PATCHING, text="x", blocks=with_file(file_id))
+        answer = refused.value.response
+        assert answer["error"] == "invalid_blocks"
+        where = "[ERROR] invalid slack file [json-pointer:/blocks/1/slack_file]"
+        assert answer["response_metadata"]["messages"] == [where]
+        home = {"type": "home", "blocks": with_file(file_id)}
+        assert error(client.views_publish, user_id=demo.MAYA, view=home) == "invalid_blocks"
+
+
+def test_a_picture_in_a_thread_has_a_thumbnail(slack: LocalSlack, client: WebClient) -> None:
+    """By its bytes; anything else is only to be downloaded."""
+    for name, content in (("trend.png", PNG), ("list.csv", CSV.encode()), ("x.png", b"<svg/>")):
+        client.files_upload_v2(filename=name, content=content, channel=demo.PATCHING)
+    maya = slack.person(demo.MAYA)
+    shown = [message["files"][0] for message in maya.messages(demo.PATCHING)[-3:]]
+    assert [bool(file["picture"]) for file in shown] == [True, False, False]
+    assert maya.download({"url": shown[0]["picture"]}) == PNG

@@ -6,13 +6,14 @@ from bot.demo.slack.arguments import Arguments
 from bot.demo.slack.content import checked_view
 from bot.demo.slack.errors import Json, SlackError, missing_field
 from bot.demo.slack.live import LiveWorkspace
+from bot.demo.slack.pictures import refuse_foreign_files
 from bot.demo.slack.shapes import view_object
 
 
 def open_view(live: LiveWorkspace, args: Arguments) -> Json:
     """Open a modal for the person of the trigger."""
     trigger_id = args.required("trigger_id")
-    content = checked_view(args.structured("view"), kind="modal")
+    content = _content(live, args, "modal")
     trigger = live.triggers.redeem(trigger_id)
     return {"view": view_object(live, live.modals.open(trigger.user, content))}
 
@@ -20,7 +21,7 @@ def open_view(live: LiveWorkspace, args: Arguments) -> Json:
 def push_view(live: LiveWorkspace, args: Arguments) -> Json:
     """Put a modal over the one in which the trigger was given."""
     trigger_id = args.required("trigger_id")
-    content = checked_view(args.structured("view"), kind="modal")
+    content = _content(live, args, "modal")
     trigger = live.triggers.redeem(trigger_id)
     if trigger.view_id is None:
         raise SlackError("invalid_trigger_id")
@@ -35,7 +36,7 @@ def update_view(live: LiveWorkspace, args: Arguments) -> Json:
         view = live.modals.by_external_id(args.string("external_id"))
     else:
         raise missing_field("view_id")
-    content = checked_view(args.structured("view"), kind=view.kind)
+    content = _content(live, args, view.kind)
     expected = args.string("hash") or None
     return {"view": view_object(live, live.modals.update(view, content, expected_hash=expected))}
 
@@ -45,10 +46,16 @@ def publish_view(live: LiveWorkspace, args: Arguments) -> Json:
     user = live.user(args.required("user_id"))
     if not live.manifest.home_tab:
         raise SlackError("not_enabled")
-    content = checked_view(args.structured("view"), kind="home")
+    content = _content(live, args, "home")
     expected = args.string("hash") or None
     view = live.modals.publish_home(user.id, content, expected_hash=expected)
     return {"view": view_object(live, view)}
+
+
+def _content(live: LiveWorkspace, args: Arguments, kind: str) -> Json:
+    view = checked_view(args.structured("view"), kind=kind)
+    refuse_foreign_files(live.files, view["blocks"], at="/view")
+    return view
 
 
 METHODS: dict[str, Callable[[LiveWorkspace, Arguments], Json]] = {

@@ -1,0 +1,164 @@
+"""What a person has to do today who reads only the digest, each task with the command that does it.
+
+Names in it come from people: show all of it as untrusted text. Commands to copy stand between backticks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bot.core.causes import Cause
+from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
+from bot.core.digest_words import LINES, approval_line
+from bot.core.runs import RunState
+from bot.core.wording import ago, counted, listed
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
+_QUOTABLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,60}")
+
+
+def to_do(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:
+    """What has to be done in an environment, the most urgent first.
+
+    Never empty: where there is nothing to do, that is said.
+    """
+    found = (
+        *_blocked(report, missed),
+        *_decisions(report),
+        *_patching(report.environment, report.fleet),
+        *_looking(report.environment, report.fleet),
+    )
+    return found or (_nothing(report, report.fleet),)
+
+
+def owner_to_do(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
+    """What the owner of a part has to do; never empty."""
+    found = (
+        *_patching(report.environment, one.part, one.owner),
+        *_looking(report.environment, one.part, one.owner),
+    )
+    return found or (_nothing(report, one.part, one.owner),)
+
+
+def _blocked(report: DigestReport, missed: Sequence[str]) -> Iterable[str]:
+    if report.read_only:
+        why = report.read_only.rstrip(".")
+        yield f"Nothing can be changed at present: {why}. Start with `/patch doctor`."
+    if report.gaps:
+        places = [f"{gap.account}/{gap.region}".strip("/") for gap in report.gaps]
+        yield f"Make {_some(places)} readable again, else its nodes stay unknown: `/patch doctor`."
+    lines = [line.rstrip(".") for line in (*report.missed, *missed)]
+    if lines:
+        yield f"Know that digests are missing: {_some(lines)}."
+
+
+def _some(parts: Sequence[str]) -> str:
+    more = len(parts) - LINES
+    return listed([*parts[:LINES], f"{more:,} more" if more > 0 else ""])
+
+
+def _decisions(report: DigestReport) -> Iterable[str]:
+    for one in report.approvals[:LINES]:
+        yield f"Decide on {approval_line(one, report.composed_at)}: `/patch approvals`."
+    if len(report.approvals) > LINES:
+        more = counted(len(report.approvals) - LINES, "more request")
+        yield f"Decide on {more}: `/patch approvals`."
+    paused = [one for one in report.runs if one.state is RunState.PAUSED]
+    for run in paused[:LINES]:
+        why = f" ({run.why})" if run.why else ""
+        yield f"Continue or stop {run.id}, it is paused{why}: `/patch run {run.id}`."
+    if len(paused) > LINES:
+        more = counted(len(paused) - LINES, "more paused run")
+        yield f"Continue or stop {more}: `/patch runs {report.environment}`."
+
+
+def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
+    for row in part.due:
+        how = _install(environment, row, owner)
+        if row.breached:
+            patches = counted(row.breached, f"{row.severity} patch", f"{row.severity} patches")
+            nodes = counted(row.breached_nodes, "node")
+            yield f"Install now: {patches} past the deadline on {nodes}{how}."
+        if row.due_today:
+            patches = counted(row.due_today, f"{row.severity} patch", f"{row.severity} patches")
+            yield f"Install today: {patches} due within 24 hours{how}."
+
+
+def _install(environment: str, row: DueRow, owner: str) -> str:
+    """The plan for exactly these patches, where they are few and can be named in a sentence."""
+    ids = [one.id for one in row.patches]
+    named = not row.more_patches and all(_PLAIN.fullmatch(one) for one in ids)
+    patches = f" patches:{','.join(ids)}" if named else ""
+    return _how(f"install {environment}{patches}", owner)
+
+
+def _how(sentence: str, owner: str) -> str:
+    """The command for it; none for an owner whose name would have to be quoted in ways that nobody can read."""
+    if not owner or _PLAIN.fullmatch(owner):
+        return f": `/patch {sentence}{f' owner:{owner}' if owner else ''}`"
+    return f': `/patch {sentence} owner:"{owner}"`' if _QUOTABLE.fullmatch(owner) else ""
+
+
+def _looking(environment: str, part: Part, owner: str = "") -> Iterable[str]:
+    now = part.now
+    failed = [one for one in part.worse if one.why is Cause.FAILED_INSTALL]
+    for group in failed[:LINES]:
+        how = _how(f"nodes {environment} state:failed", owner)
+        if group.about:
+            how = f": `/patch run {group.about}`"
+        yield f"See why the Install failed on {counted(group.nodes, 'node')}{how}."
+    if len(failed) > LINES:
+        more = counted(len(failed) - LINES, "more run")
+        yield f"See why the Install failed in {more}: `/patch runs {environment}`."
+    if now.pending_reboot:
+        nodes = counted(now.pending_reboot, "node")
+        how = _how(f"nodes {environment} state:pending_reboot", owner)
+        yield f"Reboot {nodes}, only then what is installed there counts{how}."
+    unknown = now.unknown_reasons.never_scanned + now.unknown_reasons.stale
+    if unknown:
+        how = _how(f"scan {environment} state:unknown", owner)
+        yield f"Scan {counted(unknown, 'node')} without fresh data{how}."
+
+
+def _nothing(report: DigestReport, part: Part, owner: str = "") -> str:
+    broken = part.now.nodes.non_compliant
+    if not broken:
+        return "Nothing to do today."
+    due = "Nothing is due today" if report.deadlines else "No deadline is known yet"
+    how = _how(f"install {report.environment}", owner)
+    verb = "is" if broken == 1 else "are"
+    plan = f"; plan a run{how}" if how else ""
+    return f"{due}; {counted(broken, 'node')} {verb} non-compliant{plan}."
+
+
+def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
+    """A digest in which nothing changed, in one line; `about` is the environment, or whose part of it."""
+    now = part.now
+    since = part.before.at if part.before else report.as_of
+    return (
+        f"{about}: unchanged since {ago(since, report.composed_at)}: {now.compliance_percent} % of"
+        f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
+        f" {now.nodes.unknown:,} unknown."
+    )
+
+
+def is_urgent(part: Part) -> bool:
+    """Whether something is past its deadline or due today: no digest may hide that."""
+    return any(row.breached or row.due_today for row in part.due)
+
+
+def must_be_told(report: DigestReport, missed: Sequence[str] = ()) -> bool:
+    """Whether there is something that an unchanged digest may not hide."""
+    return bool(
+        is_urgent(report.fleet)
+        or missed
+        or report.missed
+        or report.approvals
+        or report.runs
+        or report.gaps
+        or report.read_only
+        or report.waivers_ending
+        or report.notices
+    )

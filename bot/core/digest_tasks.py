@@ -11,12 +11,14 @@ from typing import Final
 
 from bot.core.causes import Cause
 from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
-from bot.core.digest_words import LINES, approval_line
+from bot.core.digest_words import LINES, approval_line, run_line, waiver_line
 from bot.core.runs import RunState
-from bot.core.wording import ago, counted, listed
+from bot.core.wording import counted, listed, span
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
 _QUOTABLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,60}")
+
+NOTHING: Final = "Nothing to do today."
 
 
 def to_do(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:
@@ -27,19 +29,20 @@ def to_do(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...
     found = (
         *_blocked(report, missed),
         *_decisions(report),
-        *_patching(report.environment, report.fleet),
-        *_looking(report.environment, report.fleet),
+        *_work(report, report.fleet),
     )
-    return found or (_nothing(report, report.fleet),)
+    return found or (NOTHING,)
 
 
 def owner_to_do(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
     """What the owner of a part has to do; never empty."""
-    found = (
-        *_patching(report.environment, one.part, one.owner),
-        *_looking(report.environment, one.part, one.owner),
-    )
-    return found or (_nothing(report, one.part, one.owner),)
+    return (*_work(report, one.part, one.owner),) or (NOTHING,)
+
+
+def _work(report: DigestReport, part: Part, owner: str = "") -> Iterable[str]:
+    urgent = (*_patching(report.environment, part, owner),)
+    yield from urgent or _not_urgent(report, part, owner)
+    yield from _looking(report.environment, part, owner)
 
 
 def _blocked(report: DigestReport, missed: Sequence[str]) -> Iterable[str]:
@@ -51,7 +54,7 @@ def _blocked(report: DigestReport, missed: Sequence[str]) -> Iterable[str]:
         yield f"Make {_some(places)} readable again, else its nodes stay unknown: `/patch doctor`."
     lines = [line.rstrip(".") for line in (*report.missed, *missed)]
     if lines:
-        yield f"Know that digests are missing: {_some(lines)}."
+        yield f"Look back, for digests were not posted: {_some(lines)}."
 
 
 def _some(parts: Sequence[str]) -> str:
@@ -122,15 +125,14 @@ def _looking(environment: str, part: Part, owner: str = "") -> Iterable[str]:
         yield f"Scan {counted(unknown, 'node')} without fresh data{how}."
 
 
-def _nothing(report: DigestReport, part: Part, owner: str = "") -> str:
+def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
     broken = part.now.nodes.non_compliant
-    if not broken:
-        return "Nothing to do today."
-    due = "Nothing is due today" if report.deadlines else "No deadline is known yet"
-    how = _how(f"install {report.environment}", owner)
-    verb = "is" if broken == 1 else "are"
-    plan = f"; plan a run{how}" if how else ""
-    return f"{due}; {counted(broken, 'node')} {verb} non-compliant{plan}."
+    if broken:
+        due = "Nothing is due today" if report.deadlines else "No deadline is known yet"
+        how = _how(f"install {report.environment}", owner)
+        verb = "is" if broken == 1 else "are"
+        plan = f"; plan a run{how}" if how else ""
+        yield f"{due}; {counted(broken, 'node')} {verb} non-compliant{plan}."
 
 
 def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
@@ -138,27 +140,25 @@ def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
     now = part.now
     since = part.before.at if part.before else report.as_of
     return (
-        f"{about}: unchanged since {ago(since, report.composed_at)}: {now.compliance_percent} % of"
+        f"{about}: unchanged for {span(report.composed_at - since)}: {now.compliance_percent} % of"
         f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
         f" {now.nodes.unknown:,} unknown."
     )
 
 
-def is_urgent(part: Part) -> bool:
-    """Whether something is past its deadline or due today: no digest may hide that."""
-    return any(row.breached or row.due_today for row in part.due)
-
-
-def must_be_told(report: DigestReport, missed: Sequence[str] = ()) -> bool:
-    """Whether there is something that an unchanged digest may not hide."""
-    return bool(
-        is_urgent(report.fleet)
-        or missed
-        or report.missed
-        or report.approvals
-        or report.runs
-        or report.gaps
-        or report.read_only
-        or report.waivers_ending
-        or report.notices
+def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:
+    """What a digest may not hide in which nothing changed; empty where there is nothing of that kind."""
+    under_way = [one for one in report.runs if one.state is not RunState.PAUSED]
+    return (
+        *_blocked(report, missed),
+        *_decisions(report),
+        *_patching(report.environment, report.fleet),
+        *(run_line(one) for one in under_way),
+        *(waiver_line(one, report.composed_at) for one in report.waivers_ending),
+        *report.notices,
     )
+
+
+def owner_still_open(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
+    """The same for the nodes of an owner."""
+    return tuple(_patching(report.environment, one.part, one.owner))

@@ -48,9 +48,9 @@ _WORSE: Final[Mapping[Cause, str]] = {
     Cause.NOT_KNOWN: "{nodes} for a reason not known yet: the patches are not read",
 }
 _BETTER: Final[Mapping[Remedy, str]] = {
-    Remedy.RUN: "run {about} on {nodes}",
-    Remedy.INSTALL: "an Install that was no run of patchbot, on {nodes}",
-    Remedy.SCAN: "a later scan, on {nodes}",
+    Remedy.RUN: "run {about} made {nodes} better",
+    Remedy.INSTALL: "an Install that was no run of patchbot made {nodes} better",
+    Remedy.SCAN: "a later scan found {nodes} better",
     Remedy.BASELINE: "another baseline asks for less on {nodes} ({about}); nothing was installed",
     Remedy.READABLE: "{nodes} of {about} can be read again",
     Remedy.STOPPED: "{nodes} stopped: not fixed, only not counted",

@@ -1,0 +1,90 @@
+"""The digest for a terminal: what would be posted now, with a few more names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+
+from bot.chatops import terminal as console
+from bot.chatops.context import Context
+from bot.core.digest_reports import DigestReport, OwnerPart
+from bot.core.digest_tasks import still_open, to_do, unchanged_line
+from bot.core.digest_words import (
+    better_line,
+    compared,
+    due_line,
+    figures,
+    headline,
+    nothing_due,
+    run_line,
+    share,
+    waiver_line,
+    without_data,
+    worse_line,
+)
+from bot.core.wording import counted
+
+NAMED = 5
+
+
+def digest_terminal(
+    report: DigestReport, context: Context, *, missed: Sequence[str] = ()
+) -> RenderableType:
+    """The same facts as `digest_card`, all reasons and runs among them."""
+    if report.unchanged:
+        return console.stack(
+            console.prose(unchanged_line(report, report.fleet, report.environment), "bold"),
+            _part("Still open", still_open(report, missed=missed)),
+            _foot(report, context),
+        )
+    fleet, now = report.fleet, report.composed_at
+    counts, trust = figures(fleet)
+    dark = without_data(fleet, now, named=NAMED)
+    worse = [worse_line(one, named=NAMED) for one in fleet.worse]
+    compares = fleet.before is not None
+    return console.stack(
+        console.text(headline(report), "bold"),
+        console.prose(counts),
+        console.prose(trust),
+        console.prose(compared(fleet, report.since, now), "dim"),
+        console.gaps(report.gaps, context),
+        _part("To do today", to_do(report, missed=missed)),
+        _part("What got worse, and why", worse or (["No node got worse."] if compares else [])),
+        _part(
+            "What got better, and by what", [better_line(one, named=NAMED) for one in fleet.better]
+        ),
+        _part("Due this week", _due(report)),
+        _part("Runs", [run_line(one) for one in (*report.runs, *report.ended_runs)]),
+        _part("Nodes without data", [dark] if dark else []),
+        _part("Waivers that end soon", [waiver_line(one, now) for one in report.waivers_ending]),
+        _part("Owners with a channel of their own", [_owner(one) for one in report.owners]),
+        _foot(report, context),
+    )
+
+
+def _due(report: DigestReport) -> list[str]:
+    lines = [due_line(one, report.composed_at, named=NAMED) for one in report.fleet.due]
+    if report.details_missing:
+        nodes = counted(report.details_missing, "node")
+        lines.append(f"The patches of {nodes} are not read yet: what is due there is not known.")
+    return lines or [nothing_due(report)]
+
+
+def _owner(one: OwnerPart) -> str:
+    told = "unchanged, " if one.part.unchanged else ""
+    return f"{one.owner} ({one.channel}): {told}{share(one.part)}"
+
+
+def _part(title: str, lines: Sequence[str]) -> RenderableType:
+    return console.section(title, console.bullets(lines)) if lines else console.NOTHING
+
+
+def _foot(report: DigestReport, context: Context) -> RenderableType:
+    head = f"Audit head {report.head}" if report.head else "No audit log yet"
+    return console.stack(
+        console.text(""),
+        console.notices(report.notices),
+        console.read_line(report.as_of, "aws", context),
+        console.text(head, "dim"),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeAlias, get_args
 
@@ -153,36 +153,53 @@ def details_missing(nodes: Iterable[NodeState], known: Mapping[NodeKey, datetime
 def due_rows(seen: Seen) -> tuple[DueRow, ...]:
     """What is past its deadline or will be within a week, by class, the most urgent first."""
     counted = {one.key for one in seen.after.nodes if one.status is not Status.STOPPED}
-    found: dict[str, list[tuple[datetime, Exposure]]] = {name: [] for name in CLASSES}
+    found = {name: _Due() for name in CLASSES}
     for one in seen.exposures:
         due = seen.due_of(one) if one.is_open and one.key in counted else None
         if due is not None and due.at <= seen.now + WEEK:
-            found[due.severity].append((due.at, one))
-    return tuple(_due_row(name, rows, seen) for name, rows in found.items() if rows)
+            found[due.severity].add(one, due.at, seen)
+    return tuple(due.row(name) for name, due in found.items() if due.patches)
 
 
-def _due_row(severity: str, rows: Sequence[tuple[datetime, Exposure]], seen: Seen) -> DueRow:
-    late = [(at, one) for at, one in rows if at <= seen.now]
-    soon = [(at, one) for at, one in rows if at > seen.now]
-    tally = _tally((patch_id(one.patch), one.key) for _, one in rows)
-    return DueRow(
-        severity=severity,
-        breached=len(late),
-        newly_breached=sum(seen.since is not None and at > seen.since for at, _ in late),
-        breached_nodes=len({one.key for _, one in late}),
-        due=len(soon),
-        due_today=sum(at <= seen.now + DAY for at, _ in soon),
-        due_nodes=len({one.key for _, one in soon}),
-        next_due=min((at for at, _ in soon), default=None),
-        patches=tally[:PATCHES],
-        more_patches=max(0, len(tally) - PATCHES),
-    )
+@dataclass(slots=True)
+class _Due:
+    """What is due of a class. One pass over as many exposures as there may be; a patch is open once on a node."""
 
+    breached: int = 0
+    newly_breached: int = 0
+    due: int = 0
+    due_today: int = 0
+    next_due: datetime | None = None
+    late: set[NodeKey] = field(default_factory=set)
+    soon: set[NodeKey] = field(default_factory=set)
+    patches: Counter[str] = field(default_factory=Counter)
 
-def _tally(pairs: Iterable[tuple[str, NodeKey]]) -> tuple[PatchTally, ...]:
-    nodes = Counter(name for name, _ in set(pairs))
-    ranked = sorted(nodes.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(PatchTally(id=name, nodes=number) for name, number in ranked)
+    def add(self, one: Exposure, at: datetime, seen: Seen) -> None:
+        self.patches[patch_id(one.patch)] += 1
+        if at <= seen.now:
+            self.breached += 1
+            self.newly_breached += seen.since is not None and at > seen.since
+            self.late.add(one.key)
+            return
+        self.due += 1
+        self.due_today += at <= seen.now + DAY
+        self.soon.add(one.key)
+        self.next_due = min(at, self.next_due or at)
+
+    def row(self, severity: str) -> DueRow:
+        ranked = sorted(self.patches.items(), key=lambda pair: (-pair[1], pair[0]))
+        return DueRow(
+            severity=severity,
+            breached=self.breached,
+            newly_breached=self.newly_breached,
+            breached_nodes=len(self.late),
+            due=self.due,
+            due_today=self.due_today,
+            due_nodes=len(self.soon),
+            next_due=self.next_due,
+            patches=tuple(PatchTally(id=name, nodes=nodes) for name, nodes in ranked[:PATCHES]),
+            more_patches=max(0, len(ranked) - PATCHES),
+        )
 
 
 def _group(group: Group) -> ChangeGroup:

@@ -13,7 +13,7 @@ from typing import Final
 from bot.chatops import cards, inert
 from bot.chatops.blocks import Block, Element, context, header, section
 from bot.chatops.command import Show
-from bot.chatops.markup import Text, bold, code, join, markup
+from bot.chatops.markup import Text, bold, code, in_utc, join, markup
 from bot.chatops.reply import Card
 from bot.core.digest_reports import DigestReport, OwnerPart, Part
 from bot.core.digest_tasks import (
@@ -24,6 +24,7 @@ from bot.core.digest_tasks import (
     unchanged_line,
 )
 from bot.core.digest_words import (
+    beside,
     better_line,
     compared,
     due_line,
@@ -40,8 +41,7 @@ from bot.core.wording import counted
 
 TEXT: Final = 3_500  # of the 4,000 that Slack recommends for the top-level text
 OWNER_MOST: Final = 100  # the longest owner that a filter takes
-_IN_A_SECTION: Final = 6
-_TEXT_LINE: Final = 700
+_IN_A_SECTION, _TEXT_LINE = 6, 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,9 @@ def _owner(one: OwnerPart) -> str:
 
 
 def _figures(report: DigestReport, part: Part, detail: _Detail) -> tuple[Block, ...]:
-    counts, trust = figures(part)
-    told = (counts, trust, compared(part, report.since, report.composed_at))
-    return (section(join("\n", [cards.prose(line, detail.line) for line in told])),)
+    aside = beside(report) if part is report.fleet else ""
+    told = (*figures(part), aside, compared(part, report.since, report.composed_at))
+    return (section(join("\n", [cards.prose(line, detail.line) for line in told if line])),)
 
 
 def _tasks(
@@ -217,10 +217,11 @@ def _footer(report: DigestReport) -> Block:
 
 def _one_line(report: DigestReport, line: str, left: Sequence[str], button: Element) -> Card:
     """Nothing changed: one line, and below it only what may not be hidden."""
-    texts: list[Text] = [cards.prose(line), *_head(report)]
+    texts: list[Text] = [cards.prose(line), cards.read_line(report.as_of), *_head(report)]
     told = section(join(" ", texts), accessory=button)
     drafts = [(told, *_tasks("Still open", left, report, one)) for one in _DETAILS]
-    return Card(_joined([line, *_in_text("Still open:", left)]), cards.fitting(*drafts))
+    first = f"{line} Read {in_utc(report.as_of)}."
+    return Card(_joined([first, *_in_text("Still open:", left)]), cards.fitting(*drafts))
 
 
 def _head(report: DigestReport) -> list[Text]:
@@ -274,7 +275,7 @@ def _list_and_plan(environment: str, **options: str) -> tuple[Element, Element]:
 def _text(head: str, tasks: Sequence[str], report: DigestReport, part: Part) -> str:
     """All that matters as text, for notifications, search and screen readers."""
     lines = [
-        head,
+        f"{head} Read {in_utc(report.as_of)}.",
         *_in_text("To do:", tasks),
         *_in_text("Worse:", [worse_line(one, named=1) for one in part.worse]),
         *_in_text("Better:", [better_line(one, named=1) for one in part.better]),

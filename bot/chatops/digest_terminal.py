@@ -11,6 +11,7 @@ from bot.chatops.context import Context
 from bot.core.digest_reports import DigestReport, OwnerPart
 from bot.core.digest_tasks import still_open, to_do, unchanged_line
 from bot.core.digest_words import (
+    beside,
     better_line,
     compared,
     due_line,
@@ -47,6 +48,7 @@ def digest_terminal(
         console.text(headline(report), "bold"),
         console.prose(counts),
         console.prose(trust),
+        console.prose(beside(report)) if beside(report) else console.NOTHING,
         console.prose(compared(fleet, report.since, now), "dim"),
         console.gaps(report.gaps, context),
         _part("To do today", to_do(report, missed=missed)),

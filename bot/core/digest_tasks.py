@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.core.causes import Cause
 from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
-from bot.core.digest_words import LINES, approval_line, run_line, waiver_line
+from bot.core.digest_words import LINES, approval_line, beside, run_line, waiver_line
 from bot.core.runs import RunState
 from bot.core.wording import counted, listed, span
 
@@ -139,10 +139,11 @@ def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
     """A digest in which nothing changed, in one line; `about` is the environment, or whose part of it."""
     now = part.now
     since = part.before.at if part.before else report.as_of
+    aside = beside(report) if part is report.fleet else ""
     return (
         f"{about}: unchanged for {span(report.composed_at - since)}: {now.compliance_percent} % of"
         f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
-        f" {now.nodes.unknown:,} unknown."
+        f" {now.nodes.unknown:,} unknown.{f' {aside}' if aside else ''}"
     )
 
 

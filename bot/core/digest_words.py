@@ -122,6 +122,20 @@ def _trust(now: Standing) -> str:
     return f"{now.fresh:,} of {counted(now.nodes.total, 'node')} have fresh data{age}."
 
 
+def beside(report: DigestReport) -> str:
+    """What is shown beside the percentage whatever the nodes' status; empty where there is nothing."""
+    seen = report.attention
+    told = listed(
+        f"{counted(number, 'node')} {word}"
+        for number, word in (
+            (seen.connection_lost, "with lost connection"),
+            (seen.stopped, "stopped (not counted)"),
+        )
+        if number
+    )
+    return f"Beside these: {told}." if told else ""
+
+
 def reasons(unknown: UnknownReasons) -> str:
     """ "5 never scanned, 20 stale"; empty where nothing is unknown."""
     parts = (

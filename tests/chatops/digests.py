@@ -153,7 +153,7 @@ def monday(**changes: Any) -> DigestReport:
         "since": ago(days=3),
         "unchanged": False,
         "fleet": part,
-        "attention": Attention(failed=3, pending_reboot=5),
+        "attention": Attention(failed=3, pending_reboot=5, connection_lost=6, stopped=2),
         "deadlines": (DeadlineRow(severity="critical", days=7, open=60, within=46, breached=14),),
         "gaps": (),
         "approvals": (

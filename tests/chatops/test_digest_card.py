@@ -150,6 +150,15 @@ def test_a_quiet_day_is_one_line() -> None:
         assert "\n" not in card.text
 
 
+def test_the_percentage_never_stands_alone() -> None:
+    """With its denominator, its coverage, its age, and what is shown beside it; also on a quiet day."""
+    for card in (digest_card(monday()), digest_card(quiet())):
+        for told in ("480 nodes", "25 unknown", "6 nodes with lost connection", "2 nodes stopped"):
+            assert told in words(card)
+        assert "Read 2026-11-23 07:56 UTC" in card.text
+        assert "Read 2026-11-23 07:56 UTC" in words(card)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -15,6 +15,7 @@ from bot.chatops.blocks import Block, Element, context, header, section
 from bot.chatops.command import Show
 from bot.chatops.markup import Text, bold, code, in_utc, join, markup
 from bot.chatops.reply import Card
+from bot.chatops.shapes import length
 from bot.core.digest_reports import DigestReport, OwnerPart, Part
 from bot.core.digest_tasks import (
     owner_still_open,
@@ -41,7 +42,7 @@ from bot.core.wording import counted
 
 TEXT: Final = 3_500  # of the 4,000 that Slack recommends for the top-level text
 OWNER_MOST: Final = 100  # the longest owner that a filter takes
-_IN_A_SECTION, _TEXT_LINE = 6, 700
+_IN_A_SECTION, _TEXT_LINE = 2_900, 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +201,16 @@ def _rest(report: DigestReport, part: Part, detail: _Detail) -> tuple[Block, ...
 
 def _listed(title: str, lines: Sequence[str], detail: _Detail) -> tuple[Block, ...]:
     """Lines under a title, in as many sections as they need; nothing without lines."""
-    shown: list[Text] = [markup("• {line}", line=cards.prose(line, detail.line)) for line in lines]
-    blocks = [
-        join("\n", shown[start : start + _IN_A_SECTION])
-        for start in range(0, len(shown), _IN_A_SECTION)
-    ]
-    if not blocks:
-        return ()
-    first = markup("{title}\n{lines}", title=bold(title), lines=blocks[0])
-    return tuple(section(one) for one in (first, *blocks[1:]))
+    texts: list[list[Text]] = [[bold(title)]] if lines else []
+    used = 0
+    for line in lines:
+        text = markup("• {line}", line=cards.prose(line, detail.line))
+        used += length(text.source) + 1
+        if used > _IN_A_SECTION:
+            texts.append([])
+            used = length(text.source) + 1
+        texts[-1].append(text)
+    return tuple(section(join("\n", one)) for one in texts)
 
 
 def _footer(report: DigestReport) -> Block:
@@ -217,8 +219,8 @@ def _footer(report: DigestReport) -> Block:
 
 def _one_line(report: DigestReport, line: str, left: Sequence[str], button: Element) -> Card:
     """Nothing changed: one line, and below it only what may not be hidden."""
-    texts: list[Text] = [cards.prose(line), cards.read_line(report.as_of), *_head(report)]
-    told = section(join(" ", texts), accessory=button)
+    small = join(" · ", [cards.read_line(report.as_of), *_head(report)])
+    told = section(join(" ", [cards.prose(line), small]), accessory=button)
     drafts = [(told, *_tasks("Still open", left, report, one)) for one in _DETAILS]
     first = f"{line} Read {in_utc(report.as_of)}."
     return Card(_joined([first, *_in_text("Still open:", left)]), cards.fitting(*drafts))

@@ -80,13 +80,13 @@ def _decisions(report: DigestReport) -> Iterable[str]:
 def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
     for row in part.due:
         how = _install(environment, row, owner)
+        patches = f"{row.severity} patch", f"{row.severity} patches"
         if row.breached:
-            patches = counted(row.breached, f"{row.severity} patch", f"{row.severity} patches")
-            nodes = counted(row.breached_nodes, "node")
-            yield f"Install now: {patches} past the deadline on {nodes}{how}."
-        if row.due_today:
-            patches = counted(row.due_today, f"{row.severity} patch", f"{row.severity} patches")
-            yield f"Install today: {patches} due within 24 hours{how}."
+            late = f"{counted(row.breached, *patches)} past the deadline on {counted(row.breached_nodes, 'node')}"
+            soon = f", and {row.due_today:,} due within 24 hours" if row.due_today else ""
+            yield f"Install now: {late}{soon}{how}."
+        elif row.due_today:
+            yield f"Install today: {counted(row.due_today, *patches)} due within 24 hours{how}."
 
 
 def _install(environment: str, row: DueRow, owner: str) -> str:

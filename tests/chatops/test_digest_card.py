@@ -42,6 +42,7 @@ PICTURE = section(
     f"A picture: {'x' * 300}"
 )  # any block does; what a picture is made of is not said here
 GAP = GapRow(account="111122223333", region="eu-west-1", reason="denied")
+TODAY = monday().fleet.due[0].model_copy(update={"breached": 0, "newly_breached": 0})
 MISSED = ("prod, 22 November 09:00: skipped, patchbot was down from 08:10 to 15:00",)
 
 
@@ -99,9 +100,8 @@ def test_what_is_to_be_done_comes_first_and_says_how() -> None:
         "R-13: Install on 48 nodes, code 7F3A-2B1C",
         "/patch approvals",
         "/patch run X-13",
-        "14 critical patches past the deadline on 9 nodes",
+        "14 critical patches past the deadline on 9 nodes, and 4 due within 24 hours",
         "/patch install prod patches:KB5034441,kernel.x86_64",
-        "4 critical patches due within 24 hours",
         "/patch run X-12",
         "/patch nodes prod state:pending_reboot",
         "/patch scan prod state:unknown",
@@ -166,6 +166,7 @@ def test_the_percentage_never_stands_alone() -> None:
         ({"approvals": monday().approvals}, "R-13"),
         ({"runs": (run_line("X-14", monday().runs[0].state),)}, "X-14"),
         ({"fleet": quiet_part(due=monday().fleet.due[:1])}, "past the deadline"),
+        ({"fleet": quiet_part(due=(TODAY,))}, "Install today: 4 critical patches due"),
         ({"read_only": "the ledger is older than its head"}, "older than its head"),
         ({"notices": ("The history could not be read.",)}, "history"),
         ({"gaps": (GAP,)}, "eu-west-1"),

@@ -116,10 +116,10 @@ class Listeners:
             return
         origin = question.origin
         wait = self._clicks_allowed.take(origin.sender.user_id)
-        form = self._form_behind(question)
+        form = self._form_of(question)
         if wait:
             self._tell(origin, "too fast", too_fast(wait))
-        elif self._changes is not None and form is not None:
+        elif form is not None and self._changes is not None:
             self._changes.ask(ack, question, trigger_of(body), form)
             return
         elif not self._take_on(question):
@@ -147,9 +147,9 @@ class Listeners:
         """An event we did not ask for: acked, so that Slack does not send it again."""
         ack()
 
-    def _form_behind(self, question: Question) -> AnyCommand | None:
-        """The command whose form a click asks for; None where it asks for none, or there is none."""
-        if question.show is not Show.FORM or self._changes is None:
+    def _form_of(self, question: Question) -> AnyCommand | None:
+        """The command whose form a button opens; None for a button that shows an answer."""
+        if self._changes is None or question.show is not Show.FORM:
             return None
         return self._changes.form_of(question)
 

@@ -109,9 +109,7 @@ def preview(
     app: App, environment: str, *, timezone: str, refresh: bool, as_json: bool, color: bool | None
 ) -> int:
     """What a digest of `environment` would say now, on stdout. Returns the exit code; raises PatchbotError."""
-    from bot.chatops.context import Context
     from bot.chatops.digest_terminal import digest_terminal
-    from bot.chatops.grammar import Sentence
 
     app.look_at_ledger()
 
@@ -123,10 +121,7 @@ def preview(
         text = report.model_dump_json(by_alias=True, indent=2)
         sys.stdout.write(f"{inert.json_text(text)}\n")
     else:
-        person = replace(OPERATOR, timezone=timezone)
-        asked = Sentence("digest", (environment,))
-        context = Context(app.services, person, asked, report.composed_at, Surface.TERMINAL)
-        console(color=color).print(digest_terminal(report, context))
+        console(color=color).print(digest_terminal(report, zone=ZoneInfo(timezone)))
     sys.stdout.flush()
     return 3 if report.gaps else 0
 

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from bot.chatops.blocks import section
-from bot.chatops.context import Context, Surface
 from bot.chatops.digest_card import digest_card, owner_card
 from bot.chatops.digest_terminal import digest_terminal
-from bot.chatops.grammar import Sentence, parse
+from bot.chatops.grammar import parse
 from bot.chatops.limits import size
 from bot.chatops.registry import Registry
 from bot.chatops.reply import Card
@@ -27,7 +26,6 @@ from bot.core.digest_reports import DigestReport, OwnerPart
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
 from bot.core.history import Exposure
-from bot.core.identity import OPERATOR
 from bot.core.nodes import Patch
 from bot.core.reports import GapRow
 from tests.chatops import digests as made
@@ -46,12 +44,8 @@ TODAY = monday().fleet.due[0].model_copy(update={"breached": 0, "newly_breached"
 MISSED = ("prod, 22 November 09:00: skipped, patchbot was down from 08:10 to 15:00",)
 
 
-def context() -> Context:
-    return Context(None, OPERATOR, Sentence("digest"), NOW, Surface.TERMINAL)  # type: ignore[arg-type]
-
-
 def shown(report: DigestReport, **more: Any) -> str:
-    return in_terminal(digest_terminal(report, context(), **more))
+    return in_terminal(digest_terminal(report, **more))
 
 
 def words(card: Card) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `patchbot serve`, `demo`, `patch`, `doctor`, `audit`, `backup`, `ledger`.
+"""The command line: `patchbot serve`, `demo`, `patch`, `digest`, `doctor`, `audit`, `backup`, `ledger`.
 
 Exit codes: 0 answered, 1 unexpected, 2 usage or configuration, 3 answered with gaps, 4 AWS or Slack could not be
 reached. What a subcommand needs is imported when it runs: nobody waits for Slack's SDK to read a number.
@@ -90,6 +90,50 @@ def patch(
 def doctor(zone: str | None, path: Path | None, *, as_json: bool, color: bool | None) -> None:
     """Check the setup and say what to do where it is wrong."""
     _answer("doctor", path, zone=zone, as_json=as_json, color=color)
+
+
+@cli.command()
+@click.argument("environment")
+@click.option("--preview", is_flag=True, help="Print what would be posted now.")
+@click.option("--refresh", is_flag=True, help="Read AWS again instead of the last reading.")
+@_json
+@_color
+@_configuration
+@click.pass_obj
+def digest(
+    zone: str | None,
+    environment: str,
+    path: Path | None,
+    *,
+    preview: bool,
+    refresh: bool,
+    as_json: bool,
+    color: bool | None,
+) -> None:
+    """Show what the digest of ENVIRONMENT would say now; nothing is posted.
+
+    Channels subscribe in Slack: /patch digest prod on 09:00 Europe/Berlin weekdays.
+    """
+    if not preview:
+        raise click.UsageError(
+            f"Digests are posted by `patchbot serve`. To see one: patchbot digest {environment} --preview"
+        )
+    from bot import terminal
+
+    def work() -> int:
+        from bot.app import create_app
+        from bot.config import load_settings
+
+        return terminal.preview(
+            create_app(load_settings(path)),
+            environment,
+            timezone=terminal.local_timezone(zone),
+            refresh=refresh,
+            as_json=as_json,
+            color=color,
+        )
+
+    sys.exit(terminal.run(work, as_json=as_json, color=color))
 
 
 @cli.command()

@@ -25,6 +25,8 @@ from bot.services.installs import MEND
 
 if TYPE_CHECKING:
     from bot.config.secrets import Secrets
+    from bot.core.digest_reports import DigestReport
+    from bot.core.ports import Progress
     from bot.doctoring import RightsGateway
     from bot.engine import Engine
     from bot.metrics import Metrics
@@ -196,6 +198,23 @@ class App:
             installs = Installs(ledger, surveyor, clock=self._clock)
         self.services = replace(self.services, installs=installs, ledger=ledger)
         self.desk = Desk(self.services, clock=self._clock)
+
+    def digest(
+        self, environment: str, *, refresh: bool = False, progress: Progress | None = None
+    ) -> DigestReport:
+        """What a digest would say now, compared with a day ago. Raises what composing raises."""
+        from bot.services.digesting import Digesting
+
+        now = self._clock()
+        digesting = Digesting(
+            self.services.compliance,
+            None,
+            self.services.ledger,
+            owners=self.settings.digests.owners,
+        )
+        return digesting.compose(
+            environment, now - timedelta(days=1), now, refresh=refresh, progress=progress
+        )
 
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bot.app import App
+    from bot.core.digest_reports import DigestReport
 
 T = TypeVar("T")
 
@@ -102,6 +103,27 @@ def answer(app: App, text: str, *, timezone: str, as_json: bool, color: bool | N
         console(color=color).print(found.command.terminal(found.report, found.context))
     sys.stdout.flush()
     return found.exit_code
+
+
+def preview(
+    app: App, environment: str, *, timezone: str, refresh: bool, as_json: bool, color: bool | None
+) -> int:
+    """What a digest of `environment` would say now, on stdout. Returns the exit code; raises PatchbotError."""
+    from bot.chatops.digest_terminal import digest_terminal
+
+    app.look_at_ledger()
+
+    def compose(progress: Progress) -> DigestReport:
+        return app.digest(environment, refresh=refresh, progress=progress)
+
+    report = _with_progress(compose, color=color)
+    if as_json:
+        text = report.model_dump_json(by_alias=True, indent=2)
+        sys.stdout.write(f"{inert.json_text(text)}\n")
+    else:
+        console(color=color).print(digest_terminal(report, zone=ZoneInfo(timezone)))
+    sys.stdout.flush()
+    return 3 if report.gaps else 0
 
 
 def console(*, color: bool | None, stderr: bool = False) -> Console:

@@ -52,6 +52,9 @@ transport = "http"
 host = "0.0.0.0"
 port = 8080
 home_team = "T0ABCDEF1"
+
+[digests.owners]
+"Team A" = "C0ABCDEF1"
 """
 
 
@@ -115,6 +118,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         "port": 8080,
         "home_team": "T0ABCDEF1",
     }
+    assert settings.digests.owners == {"Team A": "C0ABCDEF1"}
     assert settings.data_dir == Path("/var/lib/patchbot")
 
 
@@ -203,6 +207,14 @@ def test_every_key_arrives(tmp_path: Path) -> None:
             + 'until = 2026-12-25T00:00:00Z\nreason = "x"',
             ["no environment “prdo”", "prod"],
         ),
+        (
+            PROD + '[digests.owners]\nweb = "#web"',
+            ["[digests] owners.web", "“#web” is not the id of a Slack channel"],
+        ),
+        (
+            PROD + '[digests.owners]\nWeb = "C0ABCDEF1"\nweb = "C0ABCDEF2"',
+            ["digests: owners", "“web” stands there 2 times"],
+        ),
         ("[environments.prod\n", ["is not valid TOML", "line 1"]),
     ],
 )
@@ -242,8 +254,9 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(
 
 
 def test_a_tag_may_be_called_like_a_secret(tmp_path: Path) -> None:
-    """Tags are the customer's words."""
-    settings = settings_of(tmp_path, PROD + 'tags = { SecretLevel = "high" }')
+    """Tags are the customer's words, and so are owners."""
+    text = 'tags = { SecretLevel = "high" }\n[digests.owners]\nsecret-service = "C0ABCDEF1"'
+    settings = settings_of(tmp_path, PROD + text)
     assert settings.fleet()["prod"].selector.tags == {"SecretLevel": ("high",)}
 
 

@@ -31,6 +31,7 @@ class Show(StrEnum):
     REPLACE = "replace"  # in place of the card; on a card that others see: privately, so nobody's view changes
     PRIVATE = "private"  # a new message only the clicker sees
     CHANNEL = "channel"  # a message for everybody in the channel
+    FORM = "form"  # as the form of a command that has one, else like PRIVATE
     FILE = "file"  # as a file, in the card's thread or, from a private card, in a direct message
 
 

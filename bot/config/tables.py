@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from bot.config.changes import InstallsTable, LedgerTable
+from bot.config.digests import DigestsTable
 from bot.config.members import EVERYONE, Members, Table
 from bot.config.values import (
     AccountId,
@@ -215,6 +216,7 @@ class Settings(Table):
     slack: SlackTable = SlackTable()
     installs: InstallsTable = InstallsTable()
     ledger: LedgerTable = LedgerTable()
+    digests: DigestsTable = DigestsTable()
     path: Path = Field(Path("patchbot.toml"), exclude=True)
 
     def fleet(self) -> dict[str, Environment]:

@@ -16,6 +16,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.chatops import acts
 from bot.chatops.cards import error_card
+from bot.chatops.command import AnyCommand, Show
 from bot.chatops.reply import Card
 from bot.core.errors import SlackError
 from bot.slack.answering import Answering, new_incident
@@ -115,8 +116,12 @@ class Listeners:
             return
         origin = question.origin
         wait = self._clicks_allowed.take(origin.sender.user_id)
+        form = self._form_of(question)
         if wait:
             self._tell(origin, "too fast", too_fast(wait))
+        elif form is not None and self._changes is not None:
+            self._changes.ask(ack, question, trigger_of(body), form)
+            return
         elif not self._take_on(question):
             self._tell(origin, *self._why_not(origin.sender.user_id))
         ack()
@@ -141,6 +146,12 @@ class Listeners:
     def other_event(self, ack: Ack, _body: Json) -> None:
         """An event we did not ask for: acked, so that Slack does not send it again."""
         ack()
+
+    def _form_of(self, question: Question) -> AnyCommand | None:
+        """The command whose form a button opens; None for a button that shows an answer."""
+        if self._changes is None or question.show is not Show.FORM:
+            return None
+        return self._changes.form_of(question)
 
     def _take_on(self, question: Question) -> bool:
         return self._pool.submit(

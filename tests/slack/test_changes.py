@@ -121,6 +121,17 @@ def test_an_install_is_asked_for_approved_by_two_and_every_word_arrives(shop: Sh
     assert shop.world.slack.calls.refused() == []
 
 
+def test_a_button_opens_the_form_of_a_command(shop: Shop) -> None:
+    """With the rights of whoever clicks; a button of a command that has no form answers privately, as others do."""
+    click(shop, MAYA, "form:install", "install prod owner:web")
+    assert "owner:web" in json.dumps(shop.modal(MAYA, "request.submit"))
+    click(shop, GUS, "form:install", "install prod")
+    assert "You may not use" in json.dumps(shop.modal(GUS, "sorry"))
+    click(shop, MAYA, "form:status", "status prod", channel={"id": PATCHING})
+    shop.told(MAYA, PATCHING, "8 nodes")
+    assert len(shop.world.slack.person(MAYA).views()) == 1
+
+
 def test_the_form_is_there_before_aws_is_read(shop: Shop) -> None:
     """views.open goes out with a placeholder while the reading still hangs; then the form is filled."""
     gate = threading.Event()

@@ -1,0 +1,165 @@
+"""What a person has to do today who reads only the digest, each task with the command that does it.
+
+Names in it come from people: show all of it as untrusted text. Commands to copy stand between backticks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bot.core.causes import Cause
+from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
+from bot.core.digest_words import LINES, approval_line, beside, run_line, waiver_line
+from bot.core.runs import RunState
+from bot.core.wording import counted, listed, span
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
+_QUOTABLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,60}")
+
+NOTHING: Final = "Nothing to do today."
+
+
+def to_do(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:
+    """What has to be done in an environment, the most urgent first.
+
+    Never empty: where there is nothing to do, that is said.
+    """
+    found = (
+        *_blocked(report, missed),
+        *_decisions(report),
+        *_work(report, report.fleet),
+    )
+    return found or (NOTHING,)
+
+
+def owner_to_do(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
+    """What the owner of a part has to do; never empty."""
+    return (*_work(report, one.part, one.owner),) or (NOTHING,)
+
+
+def _work(report: DigestReport, part: Part, owner: str = "") -> Iterable[str]:
+    urgent = (*_patching(report.environment, part, owner),)
+    yield from urgent or _not_urgent(report, part, owner)
+    yield from _looking(report.environment, part, owner)
+
+
+def _blocked(report: DigestReport, missed: Sequence[str]) -> Iterable[str]:
+    if report.read_only:
+        why = report.read_only.rstrip(".")
+        yield f"Nothing can be changed at present: {why}. Start with `/patch doctor`."
+    if report.gaps:
+        places = [f"{gap.account}/{gap.region}".strip("/") for gap in report.gaps]
+        yield f"Make {_some(places)} readable again, else its nodes stay unknown: `/patch doctor`."
+    lines = [line.rstrip(".") for line in (*report.missed, *missed)]
+    if lines:
+        yield f"Look back, for digests were not posted: {_some(lines)}."
+
+
+def _some(parts: Sequence[str]) -> str:
+    more = len(parts) - LINES
+    return listed([*parts[:LINES], f"{more:,} more" if more > 0 else ""])
+
+
+def _decisions(report: DigestReport) -> Iterable[str]:
+    for one in report.approvals[:LINES]:
+        yield f"Decide on {approval_line(one, report.composed_at)}: `/patch approvals`."
+    if len(report.approvals) > LINES:
+        more = counted(len(report.approvals) - LINES, "more request")
+        yield f"Decide on {more}: `/patch approvals`."
+    paused = [one for one in report.runs if one.state is RunState.PAUSED]
+    for run in paused[:LINES]:
+        why = f" ({run.why})" if run.why else ""
+        yield f"Continue or stop {run.id}, it is paused{why}: `/patch run {run.id}`."
+    if len(paused) > LINES:
+        more = counted(len(paused) - LINES, "more paused run")
+        yield f"Continue or stop {more}: `/patch runs {report.environment}`."
+
+
+def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
+    for row in part.due:
+        how = _install(environment, row, owner)
+        patches = f"{row.severity} patch", f"{row.severity} patches"
+        if row.breached:
+            late = f"{counted(row.breached, *patches)} past the deadline on {counted(row.breached_nodes, 'node')}"
+            soon = f", and {row.due_today:,} due within 24 hours" if row.due_today else ""
+            yield f"Install now: {late}{soon}{how}."
+        elif row.due_today:
+            yield f"Install today: {counted(row.due_today, *patches)} due within 24 hours{how}."
+
+
+def _install(environment: str, row: DueRow, owner: str) -> str:
+    """The plan for exactly these patches, where they are few and can be named in a sentence."""
+    ids = [one.id for one in row.patches]
+    named = not row.more_patches and all(_PLAIN.fullmatch(one) for one in ids)
+    patches = f" patches:{','.join(ids)}" if named else ""
+    return _how(f"install {environment}{patches}", owner)
+
+
+def _how(sentence: str, owner: str) -> str:
+    """The command for it; none for an owner whose name would have to be quoted in ways that nobody can read."""
+    if not owner or _PLAIN.fullmatch(owner):
+        return f": `/patch {sentence}{f' owner:{owner}' if owner else ''}`"
+    return f': `/patch {sentence} owner:"{owner}"`' if _QUOTABLE.fullmatch(owner) else ""
+
+
+def _looking(environment: str, part: Part, owner: str = "") -> Iterable[str]:
+    now = part.now
+    failed = [one for one in part.worse if one.why is Cause.FAILED_INSTALL]
+    for group in failed[:LINES]:
+        how = _how(f"nodes {environment} state:failed", owner)
+        if group.about:
+            how = f": `/patch run {group.about}`"
+        yield f"See why the Install failed on {counted(group.nodes, 'node')}{how}."
+    if len(failed) > LINES:
+        more = counted(len(failed) - LINES, "more run")
+        yield f"See why the Install failed in {more}: `/patch runs {environment}`."
+    if now.pending_reboot:
+        nodes = counted(now.pending_reboot, "node")
+        how = _how(f"nodes {environment} state:pending_reboot", owner)
+        yield f"Reboot {nodes}, only then what is installed there counts{how}."
+    unknown = now.unknown_reasons.never_scanned + now.unknown_reasons.stale
+    if unknown:
+        how = _how(f"scan {environment} state:unknown", owner)
+        yield f"Scan {counted(unknown, 'node')} without fresh data{how}."
+
+
+def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
+    broken = part.now.nodes.non_compliant
+    if broken:
+        due = "Nothing is due today" if report.deadlines else "No deadline is known yet"
+        how = _how(f"install {report.environment}", owner)
+        verb = "is" if broken == 1 else "are"
+        plan = f"; plan a run{how}" if how else ""
+        yield f"{due}; {counted(broken, 'node')} {verb} non-compliant{plan}."
+
+
+def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
+    """A digest in which nothing changed, in one line; `about` is the environment, or whose part of it."""
+    now = part.now
+    since = part.before.at if part.before else report.as_of
+    aside = beside(report) if part is report.fleet else ""
+    return (
+        f"{about}: unchanged for {span(report.composed_at - since)}: {now.compliance_percent} % of"
+        f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
+        f" {now.nodes.unknown:,} unknown.{f' {aside}' if aside else ''}"
+    )
+
+
+def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:
+    """What a digest may not hide in which nothing changed; empty where there is nothing of that kind."""
+    under_way = [one for one in report.runs if one.state is not RunState.PAUSED]
+    return (
+        *_blocked(report, missed),
+        *_decisions(report),
+        *_patching(report.environment, report.fleet),
+        *(run_line(one) for one in under_way),
+        *(waiver_line(one, report.composed_at) for one in report.waivers_ending),
+        *report.notices,
+    )
+
+
+def owner_still_open(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
+    """The same for the nodes of an owner."""
+    return tuple(_patching(report.environment, one.part, one.owner))

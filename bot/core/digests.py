@@ -1,0 +1,236 @@
+"""From two views of an environment to a part of its digest: of all nodes, or of an owner's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol, TypeAlias, get_args
+
+from bot.core.causes import View
+from bot.core.comparing import Change, Group, grouped, moves, patch_id
+from bot.core.digest_reports import ChangeGroup, DueRow, NamedNode, Part, PatchTally, Standing
+from bot.core.figures import percent
+from bot.core.history import Exposure, NodeState
+from bot.core.judgement import Reason, Status
+from bot.core.nodes import NodeKey
+from bot.core.reports import NodeCounts, UnknownReasons
+
+NAMED: Final = 5
+PATCHES: Final = 5
+WEEK: Final = timedelta(days=7)
+DAY: Final = timedelta(days=1)
+CLASSES: Final[tuple[str, ...]] = get_args(DueRow.model_fields["severity"].annotation)
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class DueDate(Protocol):
+    """What holds for an open patch: its class and the first moment that is too late."""
+
+    @property
+    def severity(self) -> str: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+
+DueOf: TypeAlias = Callable[[Exposure], DueDate | None]
+"""When an exposure must be closed; None for one that is waived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that a part is made of. `exposures` are the open ones, `since` is the last digest."""
+
+    before: View | None
+    after: View
+    changes: Sequence[Change]
+    exposures: Sequence[Exposure]
+    due_of: DueOf
+    since: datetime | None
+    now: datetime
+
+
+def whole(seen: Seen) -> Part:
+    """The part that all nodes are."""
+    before = seen.before
+    joined, left = 0, 0
+    if before is not None:
+        moved = moves(before.nodes, seen.after.nodes)
+        joined, left = moved.joined, moved.left
+    now = standing(seen.after)
+    was = standing(before) if before is not None else None
+    worse = [one for one in seen.changes if one.is_worse]
+    better = [one for one in seen.changes if not one.is_worse]
+    due = due_rows(seen)
+    dark = sorted(
+        (one for one in seen.after.nodes if one.status is Status.UNKNOWN),
+        key=lambda one: (one.operation_end_time or _NEVER, one.key),
+    )
+    return Part(
+        now=now,
+        before=was,
+        worse=tuple(_group(one) for one in grouped(worse)),
+        better=tuple(_group(one) for one in grouped(better)),
+        joined=joined,
+        left=left,
+        due=due,
+        without_data=tuple(_without_data(one) for one in dark[:NAMED]),
+        without_data_more=max(0, len(dark) - NAMED),
+        unchanged=was is not None
+        and not seen.changes
+        and not (joined or left)
+        and was.unknown_reasons == now.unknown_reasons
+        and not any(row.newly_breached for row in due),
+    )
+
+
+def of_owner(seen: Seen, owner: str) -> Part:
+    """The part that the nodes of an owner are. A node belongs to whom its tag names now, before as well."""
+    wanted = owner.casefold()
+    owners: dict[NodeKey, str] = {}
+    for view in (seen.before, seen.after):
+        owners.update({one.key: one.owner.casefold() for one in (view.nodes if view else ())})
+
+    def restricted(view: View) -> View:
+        nodes = tuple(one for one in view.nodes if owners[one.key] == wanted)
+        return View(view.at, view.complete, nodes)
+
+    return whole(
+        Seen(
+            restricted(seen.before) if seen.before is not None else None,
+            restricted(seen.after),
+            [one for one in seen.changes if owners[one.node.key] == wanted],
+            seen.exposures,
+            seen.due_of,
+            seen.since,
+            seen.now,
+        )
+    )
+
+
+def standing(view: View) -> Standing:
+    """The figures of the nodes of a view."""
+    counted = [one for one in view.nodes if one.status is not Status.STOPPED]
+    tally = Counter(one.status for one in counted)
+    unknown = Counter(one.reasons for one in counted if one.status is Status.UNKNOWN)
+    nodes = NodeCounts(
+        total=len(counted),
+        compliant=tally[Status.COMPLIANT],
+        non_compliant=tally[Status.NON_COMPLIANT],
+        unknown=tally[Status.UNKNOWN],
+    )
+    ends = [one.operation_end_time for one in counted if one.operation_end_time is not None]
+    return Standing(
+        at=view.at,
+        nodes=nodes,
+        unknown_reasons=UnknownReasons(
+            never_scanned=unknown[(Reason.NEVER_SCANNED,)],
+            stale=unknown[(Reason.STALE,)],
+            unreadable=unknown[(Reason.UNREADABLE,)],
+        ),
+        failed=sum(one.failed > 0 for one in counted),
+        pending_reboot=sum(one.installed_pending_reboot > 0 for one in counted),
+        compliance_percent=percent(nodes),
+        fresh=nodes.compliant + nodes.non_compliant,
+        oldest_operation_end_time=min(ends, default=None),
+        complete=view.complete,
+    )
+
+
+def details_missing(nodes: Iterable[NodeState], known: Mapping[NodeKey, datetime]) -> int:
+    """Of how many non-compliant nodes the patches of the last operation are not read yet."""
+    return sum(
+        one.status is Status.NON_COMPLIANT
+        and one.operation_end_time is not None
+        and (one.key not in known or known[one.key] < one.operation_end_time.replace(microsecond=0))
+        for one in nodes
+    )
+
+
+def due_rows(seen: Seen) -> tuple[DueRow, ...]:
+    """What is past its deadline or will be within a week, by class, the most urgent first."""
+    counted = {one.key for one in seen.after.nodes if one.status is not Status.STOPPED}
+    found = {name: _Due() for name in CLASSES}
+    for one in seen.exposures:
+        due = seen.due_of(one) if one.is_open and one.key in counted else None
+        if due is not None and due.at <= seen.now + WEEK:
+            found[due.severity].add(one, due.at, seen)
+    return tuple(due.row(name) for name, due in found.items() if due.patches)
+
+
+@dataclass(slots=True)
+class _Due:
+    """What is due of a class. One pass over as many exposures as there may be; a patch is open once on a node."""
+
+    breached: int = 0
+    newly_breached: int = 0
+    due: int = 0
+    due_today: int = 0
+    next_due: datetime | None = None
+    late: set[NodeKey] = field(default_factory=set)
+    soon: set[NodeKey] = field(default_factory=set)
+    patches: Counter[str] = field(default_factory=Counter)
+
+    def add(self, one: Exposure, at: datetime, seen: Seen) -> None:
+        self.patches[patch_id(one.patch)] += 1
+        if at <= seen.now:
+            self.breached += 1
+            self.newly_breached += seen.since is not None and at > seen.since
+            self.late.add(one.key)
+            return
+        self.due += 1
+        self.due_today += at <= seen.now + DAY
+        self.soon.add(one.key)
+        self.next_due = min(at, self.next_due or at)
+
+    def row(self, severity: str) -> DueRow:
+        ranked = sorted(self.patches.items(), key=lambda pair: (-pair[1], pair[0]))
+        return DueRow(
+            severity=severity,
+            breached=self.breached,
+            newly_breached=self.newly_breached,
+            breached_nodes=len(self.late),
+            due=self.due,
+            due_today=self.due_today,
+            due_nodes=len(self.soon),
+            next_due=self.next_due,
+            patches=tuple(PatchTally(id=name, nodes=nodes) for name, nodes in ranked[:PATCHES]),
+            more_patches=max(0, len(ranked) - PATCHES),
+        )
+
+
+def _group(group: Group) -> ChangeGroup:
+    patches = group.patches
+    return ChangeGroup(
+        why=group.why,
+        about=group.about,
+        nodes=len(group.changes),
+        non_compliant=group.non_compliant,
+        unknown=group.unknown,
+        named=tuple(_named(one.node) for one in group.changes[:NAMED]),
+        more=max(0, len(group.changes) - NAMED),
+        patches=tuple(PatchTally(id=name, nodes=number) for name, number in patches[:PATCHES]),
+        more_patches=max(0, len(patches) - PATCHES),
+    )
+
+
+def _named(node: NodeState) -> NamedNode:
+    return NamedNode(
+        instance_id=node.key.instance_id,
+        name=node.name,
+        account=node.key.account,
+        region=node.key.region,
+        owner=node.owner,
+    )
+
+
+def _without_data(node: NodeState) -> NamedNode:
+    return _named(node).model_copy(
+        update={
+            "reason": node.reasons[0] if node.reasons else None,
+            "operation_end_time": node.operation_end_time,
+        }
+    )

@@ -1,0 +1,303 @@
+"""Composes a digest: the fleet as it is now, beside what the history knows of the last digest and what the ledger says.
+
+A digest is read by people who decide by it: what cannot be read is said in it, and never left out silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeVar
+
+from bot.core.causes import Between, EndedRun, View
+from bot.core.comparing import compare
+from bot.core.digest_reports import ApprovalLine, DigestReport, OwnerPart, RunLine
+from bot.core.digests import DueDate, Seen, details_missing, of_owner, whole
+from bot.core.errors import PatchbotError
+from bot.core.figures import (
+    Judged,
+    gap_row,
+    judge_all,
+    patch_group,
+    platform,
+    status_report,
+)
+from bot.core.history import Exposure, HistoryStore, NodeState, Snapshot
+from bot.core.ledger import Ledger
+from bot.core.nodes import NodeKey, PatchState
+from bot.core.plans import Operation
+from bot.core.ports import Progress
+from bot.core.readings import Reading
+from bot.core.runs import RUN, NodeOutcome, Run
+from bot.core.trend_reports import DeadlineRow
+from bot.services.compliance import Compliance
+
+LOOK_BACK: Final = timedelta(days=35)
+"""How much older than the last digest the snapshot it is compared with may be."""
+MARGIN: Final = timedelta(days=1)
+YOUNG: Final = timedelta(hours=1)
+UNTOUCHED: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.SKIPPED, NodeOutcome.CANCELLED})
+T = TypeVar("T")
+
+
+class DeadlineRules(Protocol):
+    """How long patches may stay open in each environment. Pure."""
+
+    def due(self, environment: str, exposure: Exposure) -> DueDate | None:
+        """Its class and date; None for one that is waived."""
+        ...
+
+    def rows(
+        self, environment: str, exposures: Sequence[Exposure], now: datetime
+    ) -> tuple[DeadlineRow, ...]:
+        """The open ones by class."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What the history knows: nothing of it where there is none."""
+
+    before: View | None = None
+    exposures: tuple[Exposure, ...] = ()
+    known: Mapping[NodeKey, datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the ledger says."""
+
+    approvals: tuple[ApprovalLine, ...] = ()
+    runs: tuple[RunLine, ...] = ()
+    ended: tuple[RunLine, ...] = ()
+    evidence: tuple[EndedRun, ...] = ()
+    head: str = ""
+    read_only: str = ""
+
+
+class Digesting:
+    """Composes digests. `owners` are the owners with a channel of their own, by owner.
+
+    Without a history nothing is compared, without a ledger nothing is said of approvals and runs; both may be missing
+    where nothing has run yet.
+    """
+
+    def __init__(
+        self,
+        compliance: Compliance,
+        history: HistoryStore | None,
+        ledger: Ledger | None,
+        *,
+        deadlines: DeadlineRules | None = None,
+        owners: Mapping[str, str] | None = None,
+    ) -> None:
+        self._compliance = compliance
+        self._history = history
+        self._ledger = ledger
+        self._deadlines = deadlines
+        self._owners = dict(owners or {})
+
+    def compose(
+        self,
+        environment: str,
+        since: datetime | None,
+        now: datetime,
+        *,
+        missed: Sequence[str] = (),
+        refresh: bool = False,
+        progress: Progress | None = None,
+    ) -> DigestReport:
+        """What is to be told of an environment at `now`; `since` is the last digest, None for the first one.
+
+        Raises NotFound, and AwsError when nothing of it could ever be read.
+        """
+        reading = self._compliance.read(environment, refresh=refresh, progress=progress)
+        stale_after = self._compliance.environment(environment).stale_after
+        after = present(reading, judge_all(reading, now, stale_after))
+        notices = list(reading.notices)
+        past = _tried(lambda: self._past(environment, since, now), _Past(), "history", notices)
+        started = past.before.at if past.before is not None else since
+        written = _tried(
+            lambda: self._written(environment, started, since), _Written(), "ledger", notices
+        )
+        between = Between(past.exposures, written.evidence)
+        changes = compare(past.before, after, between) if past.before is not None else ()
+        still_open = tuple(one for one in past.exposures if one.is_open)
+        seen = Seen(
+            past.before,
+            after,
+            changes,
+            still_open,
+            lambda one: self._due(environment, one),
+            since,
+            now,
+        )
+        fleet = whole(seen)
+        rules = self._deadlines
+        return DigestReport(
+            environment=environment,
+            as_of=reading.as_of,
+            composed_at=now,
+            since=since,
+            unchanged=fleet.unchanged and not written.ended,
+            fleet=fleet,
+            attention=status_report(reading, now, stale_after).attention,
+            deadlines=rules.rows(environment, still_open, now) if rules is not None else (),
+            details_missing=details_missing(after.nodes, past.known)
+            if past.known is not None
+            else 0,
+            gaps=tuple(gap_row(gap) for gap in reading.gaps),
+            approvals=written.approvals,
+            runs=written.runs,
+            ended_runs=written.ended,
+            missed=tuple(missed),
+            head=written.head,
+            read_only=written.read_only,
+            notices=tuple(notices),
+            owners=tuple(
+                OwnerPart(owner=owner, channel=channel, part=of_owner(seen, owner))
+                for owner, channel in self._owners.items()
+            ),
+        )
+
+    def _due(self, environment: str, exposure: Exposure) -> DueDate | None:
+        return self._deadlines.due(environment, exposure) if self._deadlines is not None else None
+
+    def _past(self, environment: str, since: datetime | None, now: datetime) -> _Past:
+        history = self._history
+        if history is None:
+            return _Past()
+        before = None
+        if since is not None:
+            kept = history.snapshots(environment, since=since - LOOK_BACK, until=now)
+            found = _compared_with(kept, since, now)
+            if found is not None:
+                before = View(found.at, found.complete, history.nodes_at(environment, found.at))
+        closed_since = before.at - MARGIN if before is not None else None
+        return _Past(
+            before,
+            history.exposures(environment, closed_since=closed_since),
+            history.patches_known_at(environment),
+        )
+
+    def _written(
+        self, environment: str, started: datetime | None, since: datetime | None
+    ) -> _Written:
+        ledger = self._ledger
+        if ledger is None:
+            return _Written()
+        runs = ledger.runs(environment=environment)
+        ended = [run for run in runs if _ended_after(run, started)]
+        return _Written(
+            tuple(_approvals(ledger, environment)),
+            tuple(_run_line(ledger, run) for run in runs if run.is_open),
+            tuple(_run_line(ledger, run) for run in ended if _ended_after(run, since)),
+            tuple(found for run in ended if (found := _evidence(ledger, run)) is not None),
+            ledger.head().code,
+            ledger.read_only_reason,
+        )
+
+
+def present(reading: Reading, judged: Sequence[Judged]) -> View:
+    """The fleet as it is, stopped nodes among the others."""
+    return View(reading.as_of, not reading.gaps, tuple(_state(one) for one in judged))
+
+
+def _state(one: Judged) -> NodeState:
+    node, state = one.seen.node, one.seen.state or PatchState(one.seen.node.instance_id)
+    return NodeState(
+        key=node.key,
+        name=node.name,
+        owner=node.owner,
+        platform=platform(one),
+        patch_group=patch_group(one) or "",
+        status=one.verdict.status,
+        reasons=one.verdict.reasons,
+        baseline_id=state.baseline_id,
+        operation=state.operation,
+        operation_end_time=state.operation_end_time,
+        missing=state.missing,
+        failed=state.failed,
+        installed_pending_reboot=state.installed_pending_reboot,
+        installed_rejected=state.installed_rejected,
+        critical_non_compliant=state.critical_non_compliant,
+        security_non_compliant=state.security_non_compliant,
+    )
+
+
+def _tried(read: Callable[[], T], nothing: T, what: str, notices: list[str]) -> T:
+    """What is read, or nothing of it and a word about why."""
+    try:
+        return read()
+    except PatchbotError as error:
+        notices.append(
+            f"The {what} could not be read, so what it knows is not in here: {error.message}"
+        )
+        return nothing
+
+
+def _compared_with(kept: Sequence[Snapshot], since: datetime, now: datetime) -> Snapshot | None:
+    """The last snapshot before the last digest; where history is younger than that, its first one.
+
+    None where that is so young that it says nothing.
+    """
+    older = [one for one in kept if one.at <= since]
+    if older:
+        return older[-1]
+    return kept[0] if kept and now - kept[0].at >= YOUNG else None
+
+
+def _ended_after(run: Run, moment: datetime | None) -> bool:
+    return run.ended_at is not None and (moment is None or run.ended_at > moment)
+
+
+def _approvals(ledger: Ledger, environment: str) -> Iterator[ApprovalLine]:
+    """The requests that wait, the next to expire first."""
+    waiting = [one for one in ledger.requests(only_open=True) if one.environment == environment]
+    for one in sorted(waiting, key=lambda request: (request.expires_at, request.id)):
+        plan = ledger.plan(one.digest)
+        yield ApprovalLine(
+            id=one.id,
+            code=one.code,
+            operation=one.operation,
+            nodes=len(plan.nodes) if plan is not None else 0,
+            lacking=one.lacking,
+            created_at=one.created_at,
+            expires_at=one.expires_at,
+        )
+
+
+def _run_line(ledger: Ledger, run: Run) -> RunLine:
+    plan, receipt = ledger.plan(run.digest), ledger.receipt(run.id) or {}
+    nodes, patches = receipt.get("nodes", {}), receipt.get("patches", {})
+    return RunLine(
+        id=run.id,
+        state=run.state,
+        operation=plan.operation if plan is not None else Operation.INSTALL,
+        nodes=len(plan.nodes) if plan is not None else 0,
+        why=run.why,
+        rehearsal=run.rehearsal,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        clean=nodes.get("clean"),
+        closed=patches.get("closed"),
+        still_open=patches.get("open"),
+        not_back=nodes.get("not_back"),
+    )
+
+
+def _evidence(ledger: Ledger, run: Run) -> EndedRun | None:
+    """What a run did to which nodes; None for one that touched none."""
+    plan = ledger.plan(run.digest)
+    if plan is None or run.started_at is None or run.ended_at is None or run.rehearsal:
+        return None
+    results = [one for one in ledger.results(run.id, RUN) if one.outcome not in UNTOUCHED]
+    return EndedRun(
+        run.id,
+        run.started_at,
+        run.ended_at,
+        plan.operation is Operation.INSTALL,
+        frozenset(one.key for one in results),
+        frozenset(one.key for one in results if one.outcome is not NodeOutcome.SUCCESS),
+    )

@@ -7,20 +7,13 @@ from typing import Any
 
 from bot.aws.rows import text
 from bot.core.commands import Invocation, SentCommand
+from bot.core.events import PATCH_DOCUMENTS
 
 Row = Mapping[str, Any]
 
 GONE_BY = frozenset(
     {"Success", "Cancelled", "TimedOut", "Failed"}
 )  # statuses that never change again
-PATCH_DOCUMENTS = frozenset(
-    {
-        "AWS-RunPatchBaseline",
-        "AWS-RunPatchBaselineAssociation",
-        "AWS-RunPatchBaselineWithHooks",
-        "AWS-ApplyPatchBaseline",
-    }
-)
 _SKIPPED = "Step execution skipped"
 
 

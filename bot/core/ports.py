@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from bot.core.alerts import Facts
 from bot.core.commands import Invocation, Order, SentCommand
 from bot.core.environments import Environment, Target
+from bot.core.events import Event
 from bot.core.nodes import Baseline, ManagedNode, NodeKey, Patch
 from bot.core.plans import Document
 from bot.core.readings import Reading, TargetReading
@@ -85,6 +88,51 @@ class CommandGateway(Protocol):
 
     def next_window(self, target: Target) -> tuple[str, datetime] | None:
         """Name and start of the next maintenance window there, None when there is none. Raises AwsError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a queue. `receipt` is what it is deleted by, `receives` how often it was handed out so far."""
+
+    id: str
+    receipt: str
+    body: str
+    receives: int
+
+
+class EventSource(Protocol):
+    """A queue of events. A message that is not `done` comes again after a while, and in the end to the dead letters."""
+
+    @property
+    def name(self) -> str:
+        """The queue, for logs and metrics."""
+        ...
+
+    def receive(self) -> tuple[Message, ...]:
+        """The next messages; waits for some seconds when there are none. Raises AwsError."""
+        ...
+
+    def done(self, messages: Sequence[Message]) -> int:
+        """Delete them; returns how many could not be, which then come again. Raises AwsError."""
+        ...
+
+
+class EventStore(Protocol):
+    """What events said, as facts. Losing it loses only what was gathered and not told yet. Every method raises
+    StorageError.
+    """
+
+    def take(self, events: Sequence[Event], now: datetime) -> int:
+        """Merge the events into the facts, durably and all together. Returns how many were not known before."""
+        ...
+
+    def facts(self) -> Facts:
+        """All that is not told yet."""
+        ...
+
+    def told(self, facts: Facts) -> None:
+        """These are done with: told, ours, or of no environment."""
         ...
 
 

@@ -152,6 +152,9 @@ class App:
                 engine.worker.start()
                 stack.callback(engine.worker.stop, WORKER_SECONDS)
                 self._metrics.watch_changes(engine.upkeep())
+            if engine is not None and engine.hearing is not None:
+                engine.hearing.start()
+                stack.callback(engine.hearing.stop)
             yield address
 
     @contextmanager
@@ -170,6 +173,7 @@ class App:
             self.services.compliance,
             clock=self._clock,
             timing=self._timing,
+            count=self._count_event,
         ) as engine:
             self.services = replace(self.services, installs=engine.installs, ledger=engine.ledger)
             self.desk = Desk(self.services, clock=self._clock)
@@ -253,6 +257,10 @@ class App:
         if self._metrics is not None:
             self._metrics.question(command, outcome)
 
+    def _count_event(self, what: str, outcome: str) -> None:
+        if self._metrics is not None:
+            self._metrics.event(what, outcome)
+
     def check_slack(self) -> Iterator[Finding]:
         """What the doctor finds about the Slack side, with the running bot or one made for the question."""
         from bot.config.secrets import load_secrets
@@ -299,6 +307,7 @@ class App:
 
     def _checks(self) -> tuple[tuple[str, Check], ...]:
         from bot.doctoring import checks
+        from bot.hearing import queues_of
 
         commands = None
         if self._changes_anything():
@@ -314,6 +323,7 @@ class App:
             clock=self._clock,
             commands=commands,
             upkeep=self._running.upkeep().findings if self._running is not None else None,
+            queues=queues_of(self.settings),
         )
 
     def _changes_anything(self) -> bool:

@@ -19,6 +19,7 @@ from bot.core.environments import Target
 from bot.core.ports import Clock
 from bot.core.rules import ChangeRules
 from bot.core.wording import counted, listed, span
+from bot.services import queue_checks
 from bot.services.doctor import Check, Finding, Outcome
 
 SKEW_WARNED = timedelta(seconds=30)
@@ -59,6 +60,7 @@ def checks(
     clock: Clock,
     commands: RightsGateway | None = None,
     upkeep: Callable[[], Iterable[Finding]] | None = None,
+    queues: Sequence[queue_checks.Queue] = (),
 ) -> tuple[tuple[str, Check], ...]:
     """All checks by area, in the order in which one would mend things."""
     targets = dict.fromkeys(target for one in settings.fleet().values() for target in one.targets)
@@ -68,6 +70,7 @@ def checks(
         *((f"AWS {one}", lambda one=one: rights(gateway, one)) for one in targets),
         *((f"Runs {one}", lambda one=one: runs(commands, one)) for one in targets if commands),
         *((("Ledger and worker", upkeep),) if upkeep is not None else ()),
+        *((f"Events {one.name}", lambda one=one: queue_checks.check(one)) for one in queues),
         ("Slack", slack),
         ("Access", lambda: access(settings)),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from bot.aws.rights import ASSUMING, READING, Right
+from bot.aws.rights import ASSUMING, LISTENING, READING, Right
 from bot.aws.run_rights import CHANGING, FOLLOWING, NODE_TAG, changing_statements
 from bot.chatops.command import AnyCommand
 from bot.chatops.registry import Registry
@@ -22,6 +22,7 @@ from bot.slack.manifest import manifest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "examples" / "age.py"
+QUEUES = "arn:aws:sqs:*:*:patchbot-events"
 BEGIN, END = "<!-- written by `make format` -->", "<!-- end -->"
 
 
@@ -121,6 +122,13 @@ def rights_markdown() -> str:
             "keeps none of those.\n",
             *_rights_table(FOLLOWING),
             "",
+            "## Events\n",
+            "In the same policy, as a statement of its own (`PatchbotListens`): leave it out where `[events]` names no "
+            "queue, and put the ARN of yours in the place of the pattern. Queue, rules and dead letters are in "
+            "[deploy/events.yaml](../deploy/events.yaml). A queue that is encrypted with a key of your own also needs "
+            "`kms:Decrypt` on that key.\n",
+            *_rights_table(LISTENING),
+            "",
             "## Scans and installs\n",
             "The policy: [deploy/iam-installer.json](../deploy/iam-installer.json). Give it to a role of its own, "
             "named as `install_role` beside `role`: patchbot assumes it for nothing but a send whose approval stands, "
@@ -149,16 +157,20 @@ def _rights_table(rights: Iterable[Right]) -> list[str]:
 
 
 def reader_policy() -> str:
-    """The least policy for reading, and for following what was sent."""
-    groups = {"PatchbotReads": READING, "PatchbotFollowsCommands": FOLLOWING}
+    """The least policy for reading, for following what was sent, and for hearing of events."""
+    groups = {
+        "PatchbotReads": (READING, "*"),
+        "PatchbotFollowsCommands": (FOLLOWING, "*"),
+        "PatchbotListens": (LISTENING, QUEUES),
+    }
     return policy_json(
         {
             "Sid": name,
             "Effect": "Allow",
             "Action": sorted(right.action for right in rights),
-            "Resource": "*",
+            "Resource": resource,
         }
-        for name, rights in groups.items()
+        for name, (rights, resource) in groups.items()
     )
 
 

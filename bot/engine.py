@@ -16,6 +16,7 @@ from bot.aws.commands import AwsCommands
 from bot.chatops.notices import draw
 from bot.config import Settings
 from bot.core.ports import Clock
+from bot.hearing import Hearing, create_hearing
 from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
@@ -51,6 +52,7 @@ class Engine:
     clock: Clock
     timing: Timing | None = None
     worker: Worker | None = None
+    hearing: Hearing | None = None
 
     def upkeep(self) -> Upkeep:
         """How the ledger and the worker are doing."""
@@ -101,6 +103,7 @@ def running(
     *,
     clock: Clock,
     timing: Timing | None = None,
+    count: Callable[[str, str], None] = lambda _what, _outcome: None,
 ) -> Iterator[Engine]:
     """The engine with the ledger open for this process alone; closed at the end, with its last head kept.
 
@@ -119,6 +122,7 @@ def running(
         keeper,
         clock,
         timing,
+        hearing=create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count),
     )
     over = threading.Event()
     hours = threading.Thread(
@@ -130,6 +134,8 @@ def running(
         yield engine
     finally:
         over.set()
+        if engine.hearing is not None:
+            engine.hearing.stop()
         if engine.worker is not None:
             engine.worker.stop(0)  # it was told to, and given its time, before
         if not ledger.read_only_reason:

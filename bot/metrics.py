@@ -1,4 +1,4 @@
-"""What /metrics tells of a running bot: questions and how they ended, readings and what failed in them, the queue."""
+"""What /metrics tells of a running bot: questions and how they ended, readings and their failures, events, queues."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class Metrics:
             ["environment", "reason"],
             registry=self.registry,
         )
+        self._events = Counter(
+            "patchbot_events",
+            "Messages of the queues and alerts by what became of them",
+            ["what", "outcome"],
+            registry=self.registry,
+        )
         age = Gauge(
             "patchbot_reading_age_seconds",
             "How old the reading is that would answer now; NaN before the first one",
@@ -61,6 +67,10 @@ class Metrics:
         self._readings.labels(environment, "gaps" if errors else "complete").inc()
         for error in errors:
             self._failures.labels(environment, type(error).__name__).inc()
+
+    def event(self, what: str, outcome: str) -> None:
+        """A message was taken or left, an alert was raised or grew."""
+        self._events.labels(what, outcome).inc()
 
     def watch_queue(self, held: Callable[[], int]) -> None:
         """Ask `held` for the number of questions that are held."""

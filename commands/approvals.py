@@ -12,7 +12,7 @@ from bot.chatops.blocks import Block, fit, room, section
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command
 from bot.chatops.context import Context
-from bot.chatops.markup import ago, bold, code, markup, user
+from bot.chatops.markup import ago, bold, code, markup
 from bot.chatops.reply import Card
 from bot.core.change_reports import ApprovalsReport, RequestRow
 from bot.core.wording import counted
@@ -50,7 +50,7 @@ def _row(row: RequestRow) -> Block:
         id=bold(row.id),
         what=change_words.of_request(row),
         code=code(row.code),
-        who=user(row.requester),
+        who=cards.requester(row.requester),
         when=ago(row.expires_at),
         lacking=cards.prose(change_words.lacking(row)),
     )

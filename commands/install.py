@@ -18,6 +18,7 @@ def run(arguments: InstallArguments, context: Context) -> PlanReport:
         environment=arguments.environment,
         operation=Operation.INSTALL,
         filter=arguments.filter(),
+        named=arguments.nodes,
         only_patches=arguments.wanted_patches(),
         reboot_option=arguments.reboot_option(),
     )
@@ -39,6 +40,7 @@ COMMAND = Command(
         "install prod owner:payments severity:critical",
         "install prod patches:KB5034441,CVE-2026-1111",
         "install staging reboot:no",
+        "install prod nodes:A-12",
     ),
     details=(
         "Nothing is sent before it is approved. `patches:` picks the nodes that miss one of them; the Install still"

@@ -18,6 +18,7 @@ def run(arguments: ScanArguments, context: Context) -> PlanReport:
         environment=arguments.environment,
         operation=Operation.SCAN,
         filter=arguments.filter(),
+        named=arguments.nodes,
         reboot_option=RebootOption.NO_REBOOT,
     )
     return context.changes.preview(proposal, refresh=arguments.refresh, progress=context.progress)

@@ -79,5 +79,22 @@ READING: tuple[Right, ...] = (
     ),
 )
 
+_DEAF = "Events are not heard: no alerts between two readings."
+
+# On the queue of deploy/events.yaml, where [events] names one.
+LISTENING: tuple[Right, ...] = (
+    Right("sqs:ReceiveMessage", "Takes events from the queue, by long polling.", without=_DEAF),
+    Right(
+        "sqs:DeleteMessage",
+        "Takes an event off the queue once it is on disk.",
+        without="Every event comes again and again until it goes to the dead letters.",
+    ),
+    Right(
+        "sqs:GetQueueAttributes",
+        "Lets `patchbot doctor` say whether the rule may send to the queue and where dead letters go.",
+        without="The doctor cannot look at the queue.",
+    ),
+)
+
 # On the role of each account that is configured with one, and in that role's trust policy.
 ASSUMING = Right("sts:AssumeRole", "Reads another account through its role.")

@@ -19,6 +19,7 @@ from bot.chatops.markup import prose as markup_prose
 from bot.chatops.reply import Card
 from bot.core.errors import NotAllowed, PatchbotError, UsageError
 from bot.core.reports import GapRow, NodeRow
+from bot.core.running import BOT
 from bot.core.summaries import about_gap, in_short, short_platform
 from bot.core.wording import ago as ago_in_words
 from bot.core.wording import counted
@@ -119,6 +120,11 @@ def title(text: str, question: Context) -> tuple[Block, ...]:
     if not question.shared:
         return (header(text),)
     return (header(text), context(markup("Shared by {who}", who=user(question.person.id))))
+
+
+def requester(person: str) -> Text:
+    """Who asked: a person, or patchbot itself where an environment says `auto_request`."""
+    return "patchbot" if person == BOT else user(person)
 
 
 def read_line(as_of: datetime) -> Mrkdwn:

@@ -20,7 +20,7 @@ from bot.chatops.forms import (
     radio_buttons,
     text_input,
 )
-from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
+from bot.chatops.markup import Text, ago, bold, code, date, join, markup
 from bot.core.change_reports import PlanReport, RequestRow
 from bot.core.plans import Operation, Plan, RebootOption
 from bot.core.proposals import Proposal
@@ -94,10 +94,13 @@ def request_modal(report: PlanReport) -> Element:
 
 def _proposal(report: PlanReport) -> Proposal:
     """What was asked for so far; the form adds the rest."""
+    filters = dict(report.filters)
+    named = filters.pop("nodes", "")
     return Proposal(
         environment=report.environment,
         operation=report.operation,
-        filter=Filter(**{"state": EVERY_STATE, **report.filters}),
+        filter=Filter(**{"state": EVERY_STATE, **filters}),
+        named=named,
         only_patches=report.patches,
         reboot_option=report.reboot_option,
         seen=len(report.nodes),
@@ -269,7 +272,7 @@ def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
         ("Nodes", f"{row.nodes:,}"),
         ("Reboots", change_words.reboots(row.reboots, row.operation, row.reboot_option)),
         ("Code", code(row.code)),
-        ("Asked by", user(row.requester)),
+        ("Asked by", cards.requester(row.requester)),
         ("Start", date(row.not_before) if row.not_before else "as soon as approved"),
         ("Waves", change_words.waves([len(wave) for wave in plan.waves])),
         (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.chatops import cards, request_cards, run_cards
+from bot.chatops.alert_cards import alert_card
 from bot.chatops.reply import Card
 from bot.core.errors import NotFound
 from bot.core.ledger import Ledger, Notice
@@ -13,6 +14,8 @@ from bot.core.plans import Plan
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
 from bot.services import noticing
+from bot.services.alert_log import find_alert
+from bot.services.auto_requests import answer_to
 from bot.services.installs import request_row, run_report
 
 
@@ -27,6 +30,10 @@ def draw(
         return cards.late_answer(notice.subject)
     if notice.kind in {noticing.RUN, noticing.RECEIPT, noticing.GATE}:
         return _about_run(notice, ledger, now)
+    if notice.kind == noticing.ALERT:
+        alert, _ = find_alert(ledger, notice.subject)
+        asked, answer = answer_to(alert.id, ledger)
+        return alert_card(alert, asked=asked, answer=answer)
     request, plan = _request(notice, ledger)
     row = request_row(request, plan)
     match notice.kind:

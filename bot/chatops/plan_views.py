@@ -45,6 +45,11 @@ class _Scope(Arguments):
     region: str = Field("", max_length=64, description="the Region")
     account: str = Field("", max_length=64, description="the account id")
     name: str = Field("", max_length=100, description="part of the name or instance id")
+    nodes: str = Field(
+        "",
+        max_length=1000,
+        description="in place of the other filters: the nodes of an alert (A-12), or instance ids, by comma",
+    )
     refresh: bool = Field(False, description="read AWS again instead of the last reading")
 
     def filter(self) -> Filter:

@@ -99,7 +99,7 @@ def decided_card(row: RequestRow, plan: Plan) -> Card:
         count=change_words.severity(plan.nodes),
         waves=change_words.waves([len(wave) for wave in plan.waves]),
         code=code(row.code),
-        who=user(row.requester),
+        who=cards.requester(row.requester),
     )
     return Card(
         f"{row.id} is {told}: {what}.",

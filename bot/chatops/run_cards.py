@@ -252,7 +252,7 @@ def _who(report: RunReport) -> Text:
     request = report.request
     approved = join(", ", [user(person) for person in request.approved_by])
     parts: list[Text] = [
-        markup("{id} · asked by {who}", id=request.id, who=user(request.requester))
+        markup("{id} · asked by {who}", id=request.id, who=cards.requester(request.requester))
     ]
     if request.break_glass:
         parts.append(markup("glass broken by {who}", who=user(request.ended_by)))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
 
 from bot.config.changes import InstallsTable, LedgerTable
 from bot.config.digests import DigestsTable
+from bot.config.events import EventsTable, as_list
 from bot.config.members import EVERYONE, Members, Table
 from bot.config.values import (
     AccountId,
@@ -54,11 +55,7 @@ class AccountTable(Table):
         return self
 
 
-def _as_list(given: Any) -> Any:
-    return (given,) if isinstance(given, str) else given
-
-
-TagValues = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
+TagValues = Annotated[tuple[Text, ...], BeforeValidator(as_list), Field(min_length=1)]
 
 
 class EnvironmentTable(Table):
@@ -122,6 +119,16 @@ class EnvironmentTable(Table):
     rehearsal: StrictBool = Field(
         False,
         description="run the whole flow and record what would have been sent, without sending it",
+    )
+
+    alerts: tuple[Literal["non_compliant", "install", "window"], ...] = Field(
+        ("non_compliant", "install", "window"),
+        description="what events raise alerts about in `channel`: nodes that become non-compliant, Installs by somebody"
+        " else, maintenance windows that failed",
+    )
+    auto_request: StrictBool = Field(
+        False,
+        description="ask for an Install on nodes that became non-compliant: an ordinary request that people approve",
     )
 
     @model_validator(mode="after")
@@ -217,6 +224,7 @@ class Settings(Table):
     installs: InstallsTable = InstallsTable()
     ledger: LedgerTable = LedgerTable()
     digests: DigestsTable = DigestsTable()
+    events: EventsTable = EventsTable()
     path: Path = Field(Path("patchbot.toml"), exclude=True)
 
     def fleet(self) -> dict[str, Environment]:
@@ -234,6 +242,16 @@ class Settings(Table):
                     raise ValueError(
                         f"[installs] freezes: there is no environment “{name}”; there are: {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _asks_by_itself_without_a_ticket(self) -> Self:
+        for name, table in self.environments.items():
+            if table.auto_request and self.installs.ticket_pattern:
+                raise ValueError(
+                    f"[environments.{name}] auto_request: patchbot has no ticket to give, and [installs] ticket_pattern"
+                    " asks for one"
+                )
         return self
 
     def change_rules(self) -> dict[str, ChangeRules]:
@@ -254,6 +272,8 @@ class Settings(Table):
             scan_approval=table.scan_approval,
             rehearsal=table.rehearsal,
             channel=table.channel,
+            alerts=frozenset(table.alerts),
+            auto_request=table.auto_request,
             approval_channel=table.approval_channel,
             max_targets=table.max_targets,
             count_confirmation_over=table.count_confirmation_over,

@@ -114,6 +114,13 @@ ChannelId: TypeAlias = Annotated[
         "the id of a Slack channel. It starts with C (or G) and stands at the end of the channel's details",
     ),
 ]
+QueueUrl: TypeAlias = Annotated[
+    str,
+    _matching(
+        r"https://sqs\.[a-z]{2,4}(-[a-z]+)+-\d{1,2}\.amazonaws\.com(\.cn)?/\d{12}/[A-Za-z0-9_-]{1,80}",
+        'the URL of an SQS queue. They look like "https://sqs.eu-central-1.amazonaws.com/111122223333/patchbot-events"',
+    ),
+]
 InstanceId: TypeAlias = Annotated[
     str,
     _matching(r"m?i-[0-9a-f]{8,17}", 'the id of a node. They look like "i-0123456789abcdef0"'),

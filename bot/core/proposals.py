@@ -22,7 +22,8 @@ class Proposal:
     """What to do, where, and how carefully. None and empty stand for the defaults of the fleet's size.
 
     `only_patches` (KB numbers, package names or CVE ids) picks the nodes that miss one of them. `only_nodes` names the
-    nodes instead of the filter. `seen` is how many nodes the person saw when they asked.
+    nodes instead of the filter; so does `named`, as it was typed: ids of nodes and of alerts, by comma. `seen` is how
+    many nodes the person saw when they asked.
     """
 
     environment: str
@@ -30,6 +31,7 @@ class Proposal:
     filter: Filter = field(default_factory=Filter)
     only_patches: tuple[str, ...] = ()
     only_nodes: tuple[NodeKey, ...] = ()
+    named: str = ""
     reboot_option: RebootOption = RebootOption.REBOOT_IF_NEEDED
     canary: int | None = None
     wave_size: int | None = None
@@ -60,6 +62,7 @@ def proposal_from(body: Mapping[str, Any]) -> Proposal:
         filter=Filter(**body["filter"]),
         only_patches=tuple(map(str, body["only_patches"])),
         only_nodes=tuple(NodeKey(*key) for key in body["only_nodes"]),
+        named=str(body.get("named", "")),
         reboot_option=RebootOption(body["reboot_option"]),
         canary=body["canary"],
         wave_size=body["wave_size"],

@@ -33,7 +33,8 @@ class ChangeRules:
     """What holds for changes in one environment, as configured. Admins are among requesters and approvers.
 
     `never` are instance ids that are never a target. `channel` gets cards of runs, `approval_channel` those that wait
-    for a decision; the latter is the former where it is not given.
+    for a decision; the latter is the former where it is not given. `alerts` are the kinds of alerts that are raised,
+    and with `auto_request` patchbot itself may ask for an Install.
     """
 
     environment: str
@@ -47,6 +48,8 @@ class ChangeRules:
     rehearsal: bool = False
     channel: str = ""
     approval_channel: str = ""
+    alerts: frozenset[str] = frozenset()
+    auto_request: bool = False
     max_targets: int = 500
     count_confirmation_over: int = 50
     success_percent: int = 95

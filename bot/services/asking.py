@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from bot.core.identity import Person
+from bot.core.identity import Kind, Person
 from bot.core.ledger import Change, Ledger
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation, Plan
@@ -13,12 +13,16 @@ from bot.core.ports import Clock
 from bot.core.proposals import Proposal, proposal_from
 from bot.core.requests import Request, RequestState, opened
 from bot.core.rules import ChangeRules
+from bot.core.running import BOT
 from bot.core.runs import RUN, NodeOutcome
 from bot.core.selection import EVERY_STATE, Filter
 from bot.core.wording import counted, span
 from bot.services import noticing
 from bot.services.intake import Effect, Handler, Refusal
 from bot.services.surveying import AHEAD, Surveyor
+
+ITSELF: Final = Person(BOT, kind=Kind.BOT, name=BOT)
+"""Who asks where an environment says `auto_request`. No payload of Slack's becomes this person."""
 
 _RETRIED = frozenset({NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE})
 
@@ -73,6 +77,13 @@ class Asking:
         results = self._ledger.results(run_id, RUN)
         return tuple(sorted(one.key for one in results if one.outcome in _RETRIED))
 
+    def by_itself(self, proposal: Proposal) -> Effect:
+        """What patchbot asks for where an environment says `auto_request`: a request that people approve, like any.
+
+        Raises Refusal, and what reading AWS raises.
+        """
+        return self._ask(ITSELF, proposal)
+
     def _ask(self, person: Person, proposal: Proposal) -> Effect:
         subject = f"environment/{proposal.environment}"
         rules = self._surveyor.rules(proposal.environment)
@@ -119,8 +130,11 @@ def _objections(person: Person, proposal: Proposal, rules: ChangeRules) -> tuple
     needs = rules.for_request(proposal.operation)
     nobody = not needs.approvers.anybody
     install = proposal.operation is Operation.INSTALL
+    itself = person is ITSELF
+    may_ask = rules.auto_request if itself else rules.requesters.contains(person)
     found = (
-        (not rules.requesters.contains(person), f"you may not ask for changes in {rules.environment}"),
+        (not may_ask, f"you may not ask for changes in {rules.environment}"),
+        (itself and needs.needed < 1, "what patchbot asks for itself is never without approval"),
         (needs.needed > 0 and nobody, f"nobody is configured to approve in {rules.environment}"),
         (needs.needed > 0 and not rules.asks_in, f"no channel is configured for approvals in {rules.environment}"),
         (install and not proposal.reason.strip(), "an Install needs a reason"),

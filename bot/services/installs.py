@@ -258,6 +258,8 @@ def _plan(ledger: Ledger, request: Request) -> Plan:
 
 
 def _filters(proposal: Proposal) -> dict[str, str]:
+    if proposal.named:
+        return {"nodes": proposal.named}
     names = ("state", "severity", "os", "owner", "group", "region", "account", "name")
     return {name: value for name in names if (value := str(getattr(proposal.filter, name)))}
 

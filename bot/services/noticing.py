@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.core.ledger import Change, InboxItem, Notice, NoticeState
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
+from bot.core.running import BOT
 from bot.core.runs import Run
 
 APPROVAL = "approval"
@@ -17,13 +18,15 @@ RUN = "run"
 GATE = "gate"
 RECEIPT = "receipt"
 ANSWER = "answer"
+ALERT = "alert"
 
 
 def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
     """The card where it is decided, and a direct message to whoever asked. Draw them anew after every move."""
-    notices = [
-        Notice(f"{REQUESTER}/{request.id}", REQUESTER, request.id, request.requester),
-    ]
+    notices = []
+    if request.requester != BOT:
+        key = f"{REQUESTER}/{request.id}"
+        notices.append(Notice(key, REQUESTER, request.id, request.requester))
     if rules.asks_in and (request.rules.needed or request.break_glass):
         notices.append(Notice(f"{APPROVAL}/{request.id}", APPROVAL, request.id, rules.asks_in))
     return tuple(notices)
@@ -78,6 +81,11 @@ def answer(item: InboxItem, text: str) -> Notice:
 def told(notice: Notice) -> Notice:
     """An answer that has reached whoever clicked."""
     return replace(notice, state=NoticeState.POSTED, shown=notice.wanted)
+
+
+def about_alert(alert_id: str, rules: ChangeRules) -> tuple[Notice, ...]:
+    """An alert, in the channel of its environment."""
+    return (Notice(f"{ALERT}/{alert_id}", ALERT, alert_id, rules.channel),)
 
 
 def show(change: Change, notices: tuple[Notice, ...]) -> None:

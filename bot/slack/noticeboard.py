@@ -20,6 +20,7 @@ from bot.core.audit import Entry
 from bot.core.errors import NotFound, PatchbotError, SlackError
 from bot.core.ledger import Ledger, Notice, NoticeState
 from bot.core.ports import Clock
+from bot.core.running import BOT
 from bot.services import noticing
 from bot.slack.answering import new_incident
 from bot.slack.api import NO_ANSWER, UNREADABLE, SlackApi
@@ -231,7 +232,9 @@ class Noticeboard:
         name = notice.subject.partition("/")[0]
         run = self._ledger.run(name)
         request = self._ledger.request(run.request if run is not None else name)
-        return request.requester if request is not None else ""
+        if request is None or request.requester == BOT:
+            return ""
+        return request.requester
 
     def _parent(self, notice: Notice) -> Notice | None:
         if not notice.thread_of:

@@ -252,6 +252,14 @@ def _windows(connection: sqlite3.Connection) -> tuple[WindowFact, ...]:
         " WHERE NOT told ORDER BY 1, 2, 4"
     )
     return tuple(
-        WindowFact(*words, at=datetime.fromisoformat(at), heard_at=datetime.fromisoformat(heard_at))
-        for *words, at, heard_at in found
+        WindowFact(
+            account,
+            region,
+            window_id,
+            execution_id,
+            status,
+            datetime.fromisoformat(at),
+            datetime.fromisoformat(heard_at),
+        )
+        for account, region, window_id, execution_id, status, at, heard_at in found
     )

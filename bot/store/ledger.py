@@ -224,6 +224,16 @@ class SqliteLedger:
             )
             return tuple(rows.dispatch(row) for row in found)
 
+    def sends_of(self, command_id: str) -> tuple[Dispatch, ...]:
+        """The send that got this command id, and all whose command id is not known yet: one of them may be it."""
+        with self._file.reading() as connection:
+            found = connection.execute(
+                "SELECT * FROM dispatch WHERE command_id = ? OR state IN ('planned', 'sending', 'unknown')"
+                " ORDER BY run, purpose, batch",
+                (command_id,),
+            )
+            return tuple(rows.dispatch(row) for row in found)
+
     def results(self, run_id: str, purpose: str) -> tuple[NodeResult, ...]:
         """What the nodes of a run made of it, in the order of their keys."""
         with self._file.reading() as connection:

@@ -1,0 +1,57 @@
+"""Where a node that an event names belongs: looked up in the last readings, without asking AWS."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from bot.core.nodes import NodeKey
+from bot.core.readings import Reading
+from bot.services.compliance import Compliance
+
+
+class Places:
+    """Which environments a node is in, by the last readings as they are now."""
+
+    def __init__(self, compliance: Compliance) -> None:
+        found = ((name, compliance.last(name)) for name in compliance.environments)
+        self._by_name = {name: reading for name, reading in found if reading is not None}
+        self._nodes: defaultdict[NodeKey, list[tuple[str, str]]] = defaultdict(list)
+        for name, reading in self._by_name.items():
+            for seen in reading.observations:
+                self._nodes[_key(seen.node.key)].append((name, seen.node.name))
+
+    def near(self, node: NodeKey) -> tuple[Reading, ...]:
+        """The readings of the node's account and Region, whether they know it or not."""
+        return tuple(each for each in self._by_name.values() if _reads(each, node))
+
+    def of(self, node: NodeKey) -> tuple[tuple[str, str], ...]:
+        """The environments of the node, each with the node's name there."""
+        found = self._nodes.get(node) or self._nodes.get(node._replace(account="")) or ()
+        return tuple(found)
+
+    def at(self, account: str, region: str) -> tuple[str, ...]:
+        """The environments that are read in that account and Region."""
+        return tuple(
+            name
+            for name, reading in self._by_name.items()
+            if any(
+                target.target.region == region and _account(target.account) in {"", account}
+                for target in reading.targets
+            )
+        )
+
+
+def _account(account: str) -> str:
+    """Empty where nobody could say which account it is (“self”): events always do."""
+    return account if account.isdigit() else ""
+
+
+def _key(key: NodeKey) -> NodeKey:
+    return key._replace(account=_account(key.account))
+
+
+def _reads(reading: Reading, node: NodeKey) -> bool:
+    return any(
+        one.target.region == node.region and _account(one.account) in {"", node.account}
+        for one in reading.targets
+    )

@@ -212,6 +212,8 @@ class Alerting:
             for environment in places.at(fact.account, fact.region):
                 if self._wants(environment, AlertKind.WINDOW):
                     channels.setdefault(self._rules[environment].channel, environment)
+            if not channels and not self._all_read() and not self._is_old(fact.heard_at):
+                continue
             if not channels:
                 self._count(AlertKind.WINDOW.value, "elsewhere")
             signs = tuple(alerts.of_window(fact, each) for each in channels.values())
@@ -225,7 +227,10 @@ class Alerting:
         """Whether no reading since then knows the node, and none will: it is of no environment."""
         near = places.near(node)
         fresh = all(each.as_of >= heard_at and not each.gaps for each in near)
-        return (fresh and self._all_read()) or self._clock() - heard_at > LOST_AFTER
+        return (fresh and self._all_read()) or self._is_old(heard_at)
+
+    def _is_old(self, heard_at: datetime) -> bool:
+        return self._clock() - heard_at > LOST_AFTER
 
     def _all_read(self) -> bool:
         return all(self._compliance.last(name) for name in self._compliance.environments)
@@ -236,16 +241,16 @@ class Alerting:
         Then `status` agrees with the alert, and nodes that are new are known. Where AWS cannot be read, the last
         reading has to do.
         """
-        ripe = [
-            node
-            for node, heard_at in _heard(facts)
+        ripe = {
+            place
+            for place, heard_at in _heard(facts)
             if heard_at is not None and now - heard_at >= self._pace.gather
-        ]
+        }
         for name in self._compliance.environments:
             targets = self._compliance.environment(name).targets
             concerned = any(
-                node.region == target.region and target.account.id in {"", node.account}
-                for node in ripe
+                region == target.region and target.account.id in {"", account}
+                for account, region in ripe
                 for target in targets
             )
             before = self._read_at.get(name)
@@ -257,6 +262,11 @@ class Alerting:
                     _log.warning("%s was not read after events: %s", name, error)
 
 
-def _heard(facts: Facts) -> Iterator[tuple[NodeKey, datetime | None]]:
-    yield from ((fact.node, fact.heard_at) for fact in facts.nodes)
-    yield from ((node, fact.heard_at) for fact in facts.commands for node in fact.nodes or ())
+def _heard(facts: Facts) -> Iterator[tuple[tuple[str, str], datetime | None]]:
+    """Account and Region of everything, and when it was heard."""
+    for one in facts.nodes:
+        yield (one.node.account, one.node.region), one.heard_at
+    for command in facts.commands:
+        yield (command.account, command.region), command.heard_at
+    for window in facts.windows:
+        yield (window.account, window.region), window.heard_at

@@ -21,6 +21,11 @@ TIPS = (
         "/patch install prod",
     ),
     Tip("Watch it", "Every run with where it stands; its receipt is in its thread.", "/patch runs"),
+    Tip(
+        "Wait a minute or two",
+        "Nodes of staging become non-compliant, and a colleague installs past patchbot: alerts come by themselves.",
+        "/patch nodes staging",
+    ),
     Tip("A typo", "It says what you may have meant.", "/patch stauts prod"),
     Tip(
         "Be somebody else",

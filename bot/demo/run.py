@@ -22,12 +22,14 @@ from pathlib import Path
 from bot import logs
 from bot.app import App, create_app
 from bot.config import load_settings
+from bot.demo.aws.event_bus import create_queue
 from bot.demo.aws.run_command.behaviour import Behaviour
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.first_steps import SUGGESTIONS, TIPS
 from bot.demo.fleet.demo import demo_fleet
 from bot.demo.fleet.model import Fleet
 from bot.demo.fleet.seeding import seed
+from bot.demo.happenings import Happenings
 from bot.demo.slack.demo_workspace import demo_workspace
 from bot.demo.slack.server import LocalSlack
 from bot.worker.timing import Timing
@@ -83,6 +85,8 @@ def running(*, port: int = 0, transport: str = "socket", speed: float = SPEED) -
         fleet = demo_fleet(datetime.now(UTC))
         seed(aws, fleet)
         trouble(aws, fleet)
+        for region in sorted({node.region for node in fleet.nodes}):
+            create_queue(aws.client("sqs", region))
         secrets = {
             "SLACK_BOT_TOKEN": slack.bot_token,
             "SLACK_APP_TOKEN": slack.app_token,
@@ -116,7 +120,7 @@ def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True)
         signal.signal(number, lambda *_: stop.set())
     logs.configure(logging.WARNING)
     _say("Starting a simulated AWS, a local Slack and the bot ...")
-    with running(port=port, transport=transport) as demo:
+    with running(port=port, transport=transport) as demo, Happenings(demo.aws, demo.fleet):
         _say(_welcome(demo.address))
         if open_browser and _has_browser():
             webbrowser.open(demo.address)
@@ -142,6 +146,9 @@ def _welcome(address: str) -> str:
     as Priya   #prod-approvals       the same: prod needs two people, and neither may be Maya
     Watch the run in #platform-patching; its receipt comes in the thread after about two minutes.
     A guest (Gus) is refused, and so is Maya when she approves her own request.
+
+  Wait a minute or two: nodes of staging become non-compliant, and a colleague installs past patchbot. Both are told in
+  #platform-patching, with a button that starts a plan for exactly these nodes.
 
   In a second terminal the same answers come as tables or JSON; see docs/terminal.md.
   Ctrl-C stops it.

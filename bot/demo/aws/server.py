@@ -19,6 +19,7 @@ from typing_extensions import override
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from bot.demo.aws.calls import CallLog
+from bot.demo.aws.event_bus import EventBus
 from bot.demo.aws.fault_kinds import ConnectionCutError
 from bot.demo.aws.faults import Faults
 from bot.demo.aws.gate import Gate
@@ -65,8 +66,9 @@ class _Handler(MotoRequestHandler):
 class SimulatedAws:
     """AWS for tests and for the demo: `with SimulatedAws() as aws: …`.
 
-    `calls` is the log of what arrived, `faults` what goes wrong, `behaviour` how commands run. State is
-    moto's, hence one per process at a time; it is empty at the start and wiped at the end.
+    `calls` is the log of what arrived, `faults` what goes wrong, `behaviour` how commands run, `events` what
+    EventBridge delivers. State is moto's, hence one per process at a time; it is empty at the start and wiped at
+    the end.
     """
 
     account = DEFAULT_ACCOUNT_ID
@@ -75,6 +77,7 @@ class SimulatedAws:
         self.behaviour = behaviour or Behaviour()
         self.calls = CallLog()
         self.faults = Faults()
+        self.events = EventBus()
         self._port = port
         self._gate: Gate | None = None
         self._server: BaseWSGIServer | None = None
@@ -89,6 +92,8 @@ class SimulatedAws:
             )
         try:
             install(self.behaviour)
+            self.behaviour.listeners.append(self.events.status_changed)
+            self.behaviour.compliance_listeners.append(self.events.compliance_changed)
             moto_api_backend.reset()
             application = DomainDispatcherApplication(create_backend_app)
             self._gate = gate = Gate(application, log=self.calls, faults=self.faults)
@@ -114,6 +119,8 @@ class SimulatedAws:
         self._thread.join()
         self._server = self._thread = self._gate = None
         self._sessions.clear()
+        self.behaviour.listeners.remove(self.events.status_changed)
+        self.behaviour.compliance_listeners.remove(self.events.compliance_changed)
         moto_api_backend.reset()
         _one_at_a_time.release()
 

@@ -64,7 +64,21 @@ class StatusChange:
     parameters: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ComplianceChange:
+    """A node reported, and is compliant or non-compliant where it was the other before (EventBridge tells the same)."""
+
+    account: str
+    region: str
+    instance_id: str
+    compliant: bool
+    severity: str
+    baseline_id: str
+    at: datetime
+
+
 Listener = Callable[[StatusChange], None]
+ComplianceListener = Callable[[ComplianceChange], None]
 
 
 def utc_now() -> datetime:
@@ -85,6 +99,7 @@ class Behaviour:
     lag: float = 0.3
     durations: Durations = field(default_factory=Durations)
     listeners: list[Listener] = field(default_factory=list)
+    compliance_listeners: list[ComplianceListener] = field(default_factory=list)
     _fates: dict[str, list[Fate]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

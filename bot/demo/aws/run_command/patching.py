@@ -19,6 +19,7 @@ from bot.demo.aws.patch_data import (
     PATCH_SUMMARY,
     patch_summary,
 )
+from bot.demo.aws.run_command.behaviour import ComplianceChange
 from bot.demo.aws.state import InventoryItem, RegionState
 
 Row = dict[str, str]
@@ -169,6 +170,34 @@ def _report(
     own = [row | {"PatchGroup": group} for row in rows]
     _store(region, instance_id, COMPLIANCE_ITEM, [*others, *own], at)
     region.patches[instance_id] = tuple(rows)
+    if _is_compliant(old) is not _is_compliant(summary):
+        change = ComplianceChange(
+            account=region.account,
+            region=region.name,
+            instance_id=instance_id,
+            compliant=bool(_is_compliant(summary)),
+            severity=summary.get("NonCompliantSeverity", ""),
+            baseline_id=summary.get("BaselineId", ""),
+            at=at,
+        )
+        for listener in list(region.behaviour.compliance_listeners):
+            listener(change)
+
+
+def _is_compliant(summary: Mapping[str, str] | None) -> bool | None:
+    """None for a node that never reported."""
+    if summary is None:
+        return None
+    return not any(int(summary.get(name) or 0) for name in NON_COMPLIANT_COUNTERS)
+
+
+def release(region: RegionState, instance_id: str, title: str) -> None:
+    """Its vendor releases a patch that the node misses; the next scan reports it."""
+    rows = list(_truth(region, instance_id))
+    like = next((row for row in rows if row.get("Title")), None)
+    if like is not None:
+        new = like | {"Title": title, "Id": title, "InstalledTime": "", "Severity": "CRITICAL"}
+        region.patches[instance_id] = (_as(new, "Missing"), *rows)
 
 
 def _summary(

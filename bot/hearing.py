@@ -22,10 +22,11 @@ EVENTS_FILE = "events.db"
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """`listening` runs the threads; `queues` are closed by whoever stops it."""
+    """`listening` runs the threads; they call each of `ticks` every few seconds."""
 
     listening: Listening
     queues: tuple[EventQueue, ...]
+    ticks: tuple[Callable[[], object], ...]
 
     def start(self) -> None:
         """Begin to listen."""
@@ -78,5 +79,5 @@ def create_hearing(
     requests = AutoRequests(
         ledger, asking, rules=rules, clock=clock, every=table.auto_request_every
     )
-    listening = Listening(queues, alerting.take, (alerting.tick, requests.tick))
-    return Hearing(listening, queues)
+    ticks = (alerting.tick, requests.tick)
+    return Hearing(Listening(queues, alerting.take, ticks), queues, ticks)

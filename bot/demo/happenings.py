@@ -19,9 +19,11 @@ WATCH_SECONDS = 60
 WINDOW = "mw-0d3e40f5a6b7c8d90"
 
 
-def new_patch(aws: SimulatedAws, fleet: Fleet, *, nodes: int = 3) -> list[str]:
+def new_patch(
+    aws: SimulatedAws, fleet: Fleet, *, environment: str = "staging", nodes: int = 3
+) -> list[str]:
     """A vendor releases a patch, and the daily scan of some nodes finds that they miss it. Returns their ids."""
-    chosen = _some(fleet, "staging", compliant=True)[:nodes]
+    chosen = _some(fleet, environment, compliant=True)[:nodes]
     for node in chosen:
         state = region_state(node.account, node.region)
         with state.lock:
@@ -30,9 +32,11 @@ def new_patch(aws: SimulatedAws, fleet: Fleet, *, nodes: int = 3) -> list[str]:
     return [node.instance_id for node in chosen]
 
 
-def colleague(aws: SimulatedAws, fleet: Fleet, *, nodes: int = 2) -> list[str]:
+def colleague(
+    aws: SimulatedAws, fleet: Fleet, *, environment: str = "dev", nodes: int = 2
+) -> list[str]:
     """Somebody runs an Install from the console, past patchbot. Returns the ids of the nodes."""
-    chosen = _some(fleet, "dev", compliant=False)[:nodes]
+    chosen = _some(fleet, environment, compliant=False)[:nodes]
     for region in sorted({node.region for node in chosen}):
         ids = [node.instance_id for node in chosen if node.region == region]
         _run(aws, region, ids, "Install")

@@ -37,7 +37,7 @@ class Listening:
         self._interval = interval
         self._stop = threading.Event()
         self._troubles: dict[str, str] = {}
-        self._pollers: list[threading.Thread] = []
+        self.pollers: list[threading.Thread] = []
         self._teller = threading.Thread(target=self._tell, name="alerts", daemon=True)
 
     def start(self) -> None:
@@ -47,7 +47,7 @@ class Listening:
             thread = threading.Thread(
                 target=self._listen, args=(source,), name=f"events {source.name}", daemon=True
             )
-            self._pollers.append(thread)
+            self.pollers.append(thread)
             thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:

@@ -111,7 +111,7 @@ def rights_markdown() -> str:
             "Written by `make format` from the code.\n",
             "## Reading\n",
             "The policy: [deploy/iam-reader.json](../deploy/iam-reader.json). Give it to the credentials patchbot runs "
-            "with, or to the role named in `accounts = [{ id = …, role = … }]`. All of it only reads.\n",
+            "with, or to the role named in `accounts = [{ id = …, role = … }]`. This statement of it only reads.\n",
             *_rights_table(READING),
             "",
             f"For accounts with a role the credentials also need `{ASSUMING.action}` on that role, and the role must "

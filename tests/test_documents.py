@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import documents
-from bot.aws.rights import READING
+from bot.aws.rights import LISTENING, READING
 from bot.aws.run_rights import CHANGING, FOLLOWING
 from bot.chatops.registry import Registry
 
@@ -66,11 +66,13 @@ def test_every_command_line_of_the_readme_is_a_make_target() -> None:
 
 
 def test_the_policy_allows_reading_and_nothing_else() -> None:
-    """Every action of the shipped policy describes, gets or lists."""
+    """Every action of the shipped policy describes, gets or lists, but for taking events off one queue."""
     policy = json.loads((ROOT / "deploy" / "iam-reader.json").read_text())
-    reads, follows = (statement["Action"] for statement in policy["Statement"])
+    reads, follows, listens = (statement["Action"] for statement in policy["Statement"])
     assert sorted(right.action for right in READING) == reads
     assert sorted(right.action for right in FOLLOWING) == follows
+    assert sorted(right.action for right in LISTENING) == listens
+    assert policy["Statement"][2]["Resource"].endswith(":patchbot-events")
     actions = [*reads, *follows]
     assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in actions)
 

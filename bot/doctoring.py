@@ -70,6 +70,11 @@ def checks(
         *((f"AWS {one}", lambda one=one: rights(gateway, one)) for one in targets),
         *((f"Runs {one}", lambda one=one: runs(commands, one)) for one in targets if commands),
         *((("Ledger and worker", upkeep),) if upkeep is not None else ()),
+        *(
+            (("Alerts", lambda: alerts(settings, [one.region for one in queues])),)
+            if queues
+            else ()
+        ),
         *((f"Events {one.name}", lambda one=one: queue_checks.check(one)) for one in queues),
         ("Slack", slack),
         ("Access", lambda: access(settings)),
@@ -196,6 +201,28 @@ def access(settings: Settings) -> Iterator[Finding]:
         named = (table.approvers, table.requesters or settings.access.requesters)
         if any(members.as_core().anybody for members in named):
             yield from changes(rules)
+
+
+def alerts(settings: Settings, regions: Sequence[str]) -> Iterator[Finding]:
+    """Whether every environment is heard of, and has a place where that is told."""
+    for name, table in settings.environments.items():
+        if table.alerts and not table.channel:
+            yield Finding(
+                f"alerts of {name}",
+                Outcome.WARNING,
+                "no channel: nobody is told",
+                f'Set channel = "C…" in [environments.{name}], or alerts = [].',
+            )
+        deaf = sorted(set(table.regions) - set(regions))
+        if table.alerts and deaf:
+            yield Finding(
+                f"alerts of {name}",
+                Outcome.WARNING,
+                f"no queue in {listed(deaf)}: unless its events are forwarded, nothing is heard of it",
+                "Deploy deploy/events.yaml there, and add its queue to queue_url in [events].",
+            )
+        if table.alerts and table.channel and not deaf:
+            yield Finding(f"alerts of {name}", Outcome.OK, f"go to {table.channel}")
 
 
 def changes(rules: ChangeRules) -> Iterator[Finding]:

@@ -406,3 +406,27 @@ def test_the_rules_for_changes_of_each_environment(tmp_path: Path) -> None:
     assert (found := dev.frozen_at(during)) is not None
     assert found.reason == "holidays"
     assert settings.policy().requesters.users == {"U0ABCDEF9"}
+
+
+QUEUE = "https://sqs.eu-central-1.amazonaws.com/111122223333/patchbot-events"
+
+
+def test_a_queue_is_named_alone_or_in_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "patchbot.toml"
+    environment = '[environments.prod]\nregions = ["eu-central-1"]\n'
+    for given in (f'"{QUEUE}"', f'["{QUEUE}"]'):
+        path.write_text(f"{environment}[events]\nqueue_url = {given}\n")
+        assert load_settings(path, environ={}).events.queue_url == (QUEUE,)
+    path.write_text(f'{environment}[events]\nqueue_url = "http://sqs.example.com/1/q"\n')
+    with pytest.raises(ConfigurationError, match="the URL of an SQS queue"):
+        load_settings(path, environ={})
+
+
+def test_what_asks_by_itself_has_no_ticket_to_give(tmp_path: Path) -> None:
+    path = tmp_path / "patchbot.toml"
+    path.write_text(
+        '[environments.prod]\nregions = ["eu-central-1"]\nauto_request = true\n'
+        "[installs]\nticket_pattern = 'OPS-[0-9]+'\n"
+    )
+    with pytest.raises(ConfigurationError, match="auto_request"):
+        load_settings(path, environ={})

@@ -255,3 +255,16 @@ def test_approvals_need_a_place_to_be_asked_for(tmp_path: Path) -> None:
         tmp_path, f'channel = "C0ABCDEF1"\napprovers = {{ users = ["U0ABCDEF1"] }}\n{asked}'
     )
     assert "channel of prod" not in outcomes(doctoring.access(one))
+
+
+def test_every_environment_is_heard_of_and_told_somewhere(tmp_path: Path) -> None:
+    subject = "alerts of prod"
+    nowhere = settings_of(tmp_path)
+    assert outcomes(doctoring.alerts(nowhere, ["eu-central-1"])) == {subject: Outcome.WARNING}
+    fine = settings_of(tmp_path, 'channel = "C0PATCHING"\n')
+    assert outcomes(doctoring.alerts(fine, ["eu-central-1"])) == {subject: Outcome.OK}
+    (deaf,) = doctoring.alerts(fine, ["us-east-1"])
+    assert deaf.outcome is Outcome.WARNING
+    assert "eu-central-1" in deaf.detail
+    silent = settings_of(tmp_path, "alerts = []\n")
+    assert outcomes(doctoring.alerts(silent, ["us-east-1"])) == {}

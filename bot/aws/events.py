@@ -66,6 +66,11 @@ class EventQueue:
         self._wait = wait_seconds
         self._visibility = visibility_seconds
 
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        return self.target.region
+
     def receive(self) -> tuple[Message, ...]:
         """The next messages; waits for some seconds when there are none. Raises AwsError."""
         answer = self._call(

@@ -50,8 +50,8 @@ class Listening:
             self.pollers.append(thread)
             thread.start()
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """End after what is under way. A poll is not waited for: what it brings is not deleted, and comes again."""
+    def stop(self, timeout: float = 1.0) -> None:
+        """End after what is under way, which is waited for a moment. A poll is not: what it brings comes again."""
         self._stop.set()
         if self._teller.is_alive():
             self._teller.join(timeout)

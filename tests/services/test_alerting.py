@@ -18,11 +18,13 @@ from bot.core.running import BOT
 from bot.core.runs import DispatchState
 from bot.services.alert_log import find_alert
 from bot.services.alerting import POISON
+from bot.services.asking import Asking
 from bot.services.auto_requests import answer_to
+from bot.services.intake import Refusal
 from tests.commands import fleet
 from tests.core import envelopes
 from tests.services.alarms import LOUD, NODES, Alarm
-from tests.services.changes import BEN, CAT, ROOM, RULES, nodes
+from tests.services.changes import BEN, CAT, ROOM, RULES, nodes, proposal
 
 COMMAND = envelopes.COMMAND
 OTHER = "99999999-1234-4234-8234-123456789abc"
@@ -455,3 +457,10 @@ def test_nothing_asks_by_itself_where_it_is_not_configured(world: Alarm) -> None
     world.wait(minutes=5)
     assert len(world.alerts) == 1
     assert not world.ledger.requests()
+
+
+def test_patchbot_may_not_ask_where_it_is_not_told_to(world: Alarm) -> None:
+    """Whatever calls it: the rule stands where the request is made."""
+    asking = Asking(world.ledger, world.surveyor, clock=world.clock)
+    with pytest.raises(Refusal, match="may not ask"):
+        asking.by_itself(proposal())

@@ -316,6 +316,7 @@ class App:
 
             if isinstance(self._gateway, AwsGateway):
                 commands = AwsCommands(self._gateway)
+        hearing = self._running.hearing if self._running is not None else None
         return checks(
             self.settings,
             self._gateway,
@@ -324,6 +325,7 @@ class App:
             commands=commands,
             upkeep=self._running.upkeep().findings if self._running is not None else None,
             queues=queues_of(self.settings),
+            deaf=hearing.listening.troubles if hearing is not None else (),
         )
 
     def _changes_anything(self) -> bool:

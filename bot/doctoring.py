@@ -61,8 +61,9 @@ def checks(
     commands: RightsGateway | None = None,
     upkeep: Callable[[], Iterable[Finding]] | None = None,
     queues: Sequence[queue_checks.Queue] = (),
+    deaf: Sequence[str] = (),
 ) -> tuple[tuple[str, Check], ...]:
-    """All checks by area, in the order in which one would mend things."""
+    """All checks by area, in the order in which one would mend things. `deaf` says what fails at listening."""
     targets = dict.fromkeys(target for one in settings.fleet().values() for target in one.targets)
     return (
         ("Configuration", lambda: configuration(settings)),
@@ -71,7 +72,7 @@ def checks(
         *((f"Runs {one}", lambda one=one: runs(commands, one)) for one in targets if commands),
         *((("Ledger and worker", upkeep),) if upkeep is not None else ()),
         *(
-            (("Alerts", lambda: alerts(settings, [one.region for one in queues])),)
+            (("Alerts", lambda: alerts(settings, [one.region for one in queues], deaf)),)
             if queues
             else ()
         ),
@@ -203,8 +204,13 @@ def access(settings: Settings) -> Iterator[Finding]:
             yield from changes(rules)
 
 
-def alerts(settings: Settings, regions: Sequence[str]) -> Iterator[Finding]:
-    """Whether every environment is heard of, and has a place where that is told."""
+def alerts(
+    settings: Settings, regions: Sequence[str], troubles: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Whether every environment is heard of, and has a place where that is told. `troubles` are those of listening."""
+    for trouble in troubles:
+        hint = "It is tried again at least every minute; what waits in the queue is not lost."
+        yield Finding("listening", Outcome.WARNING, trouble, hint)
     for name, table in settings.environments.items():
         if table.alerts and not table.channel:
             yield Finding(

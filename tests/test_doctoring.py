@@ -266,5 +266,7 @@ def test_every_environment_is_heard_of_and_told_somewhere(tmp_path: Path) -> Non
     (deaf,) = doctoring.alerts(fine, ["us-east-1"])
     assert deaf.outcome is Outcome.WARNING
     assert "eu-central-1" in deaf.detail
+    trouble, _ = doctoring.alerts(fine, ["eu-central-1"], ["There is no queue x."])
+    assert (trouble.outcome, trouble.detail) == (Outcome.WARNING, "There is no queue x.")
     silent = settings_of(tmp_path, "alerts = []\n")
     assert outcomes(doctoring.alerts(silent, ["us-east-1"])) == {}

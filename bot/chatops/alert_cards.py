@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from bot.chatops import cards
@@ -43,8 +44,8 @@ def alert_card(alert: Alert, *, asked: bool = False, answer: str = "") -> Card:
 
 
 def _when(alert: Alert) -> Text:
-    if alert.first_at == alert.last_at:
-        return markup("{when}", when=date(alert.first_at))
+    if alert.last_at - alert.first_at < timedelta(minutes=1):  # the same to the reader
+        return markup("{when}", when=date(alert.last_at))
     return markup("{first} to {last}", first=date(alert.first_at), last=date(alert.last_at))
 
 
@@ -52,10 +53,10 @@ def _about(alert: Alert) -> list[Text]:
     """The commands or windows behind it."""
     if alert.kind not in _ABOUT or not alert.about:
         return []
-    shown = join(", ", [code(one) for one in alert.about[:ABOUT_SHOWN]])
-    more = len(alert.about) - ABOUT_SHOWN
-    rest = f" and {more:,} more" if more > 0 else ""
-    return [markup("{what} {ids}{rest}", what=_ABOUT[alert.kind], ids=shown, rest=rest)]
+    shown: list[Text] = [code(one) for one in alert.about[:ABOUT_SHOWN]]
+    if more := len(alert.about) - len(shown):
+        shown.append(f"{more:,} more")
+    return [markup("{what} {ids}", what=_ABOUT[alert.kind], ids=join(", ", shown))]
 
 
 def _nodes(alert: Alert) -> list[Text]:

@@ -188,8 +188,9 @@ class Alert:
                 what = "An Install" if len(self.about) == 1 else f"{len(self.about):,} Installs"
                 return f"{what} that patchbot did not send on {nodes} of {self.environment}"
             case AlertKind.WINDOW:
-                times = counted(len({sign.subject for sign in self.signs}), "execution")
-                return f"{times} of a maintenance window failed in {self.environment}"
+                times = len({sign.subject for sign in self.signs})
+                again = f", {times:,} times" if times > 1 else ""
+                return f"A maintenance window failed in {self.environment}{again}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,12 +171,6 @@ class Alert:
     def last_at(self) -> datetime:
         return max(sign.at for sign in self.signs)
 
-    def tells(self, sign: Sign) -> bool:
-        """Whether people know: of that, or of something later that makes it old."""
-        return self.key == sign.key and any(
-            one.subject == sign.subject and one.at >= sign.at for one in self.signs
-        )
-
     @property
     def reason(self) -> str:
         """What happened, in words."""
@@ -295,10 +289,15 @@ def plan(
     Signs of one cause are gathered for `gather` since the first of them was heard. While the last alert of that cause
     is younger than `cool_down` it grows; afterwards there is a new one.
     """
+    told_at: dict[tuple[str, str], datetime] = {}
+    for one in (sign for alert in known for sign in alert.signs):
+        place = (one.key, one.subject)
+        told_at[place] = max(told_at.get(place, one.at), one.at)
     by_key: defaultdict[str, list[Sign]] = defaultdict(list)
     old: list[Sign] = []
     for sign in signs:
-        if any(alert.tells(sign) for alert in known):
+        known_at = told_at.get((sign.key, sign.subject))
+        if known_at is not None and known_at >= sign.at:  # of that, or of something later
             old.append(sign)
         else:
             by_key[sign.key].append(sign)
@@ -306,8 +305,8 @@ def plan(
     for key, fresh in sorted(by_key.items()):
         if now - min(sign.heard_at for sign in fresh) < gather:
             continue
-        active = [one for one in known if one.key == key and now - one.raised_at < cool_down]
-        last = max(active, key=lambda one: one.raised_at, default=None)
+        active = [each for each in known if each.key == key and now - each.raised_at < cool_down]
+        last = max(active, key=lambda each: each.raised_at, default=None)
         told = tuple(sorted(fresh, key=lambda sign: (sign.at, sign.subject)))
         steps.append(Step(told, last.id if last is not None else ""))
     return tuple(steps), tuple(old)

@@ -144,9 +144,9 @@ class Alerting:
         for step in steps:
             self._tell(step)
         told = {*old, *(sign for step in steps for sign in step.signs)}
-        for piece in pieces:
-            if told.issuperset(piece.signs):
-                self._store.told(piece.facts)
+        done = [piece.facts for piece in pieces if told.issuperset(piece.signs)]
+        if done:
+            self._store.told(_together(done))
         return bool(steps)
 
     def _tell(self, step: Step) -> None:
@@ -260,6 +260,14 @@ class Alerting:
                     self._compliance.read(name, refresh=True)
                 except PatchbotError as error:
                     _log.warning("%s was not read after events: %s", name, error)
+
+
+def _together(parts: Sequence[Facts]) -> Facts:
+    return Facts(
+        tuple(one for part in parts for one in part.nodes),
+        tuple(one for part in parts for one in part.commands),
+        tuple(one for part in parts for one in part.windows),
+    )
 
 
 def _heard(facts: Facts) -> Iterator[tuple[tuple[str, str], datetime | None]]:

@@ -8,6 +8,7 @@ from bot.core.ledger import Change, InboxItem, Notice, NoticeState
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
 from bot.core.runs import Run
+from bot.core.schedules import Slot, Subscription
 
 APPROVAL = "approval"
 REQUESTER = "requester"
@@ -17,6 +18,7 @@ RUN = "run"
 GATE = "gate"
 RECEIPT = "receipt"
 ANSWER = "answer"
+DIGEST = "digest"
 
 
 def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
@@ -78,6 +80,11 @@ def answer(item: InboxItem, text: str) -> Notice:
 def told(notice: Notice) -> Notice:
     """An answer that has reached whoever clicked."""
     return replace(notice, state=NoticeState.POSTED, shown=notice.wanted)
+
+
+def digest_failed(subscription: Subscription, slot: Slot) -> tuple[Notice, ...]:
+    """A direct message to whoever set the digest up: one for each date, however often it fails."""
+    return (Notice(f"{DIGEST}/{slot.key}", DIGEST, slot.key, subscription.created_by),)
 
 
 def show(change: Change, notices: tuple[Notice, ...]) -> None:

@@ -26,6 +26,7 @@ from bot.services.intake import REFUSED, Intake, NotYet
 from bot.services.people import PersonLookup
 from bot.slack.answering import new_incident
 from bot.slack.api import SlackApi
+from bot.slack.digest_poster import DigestParts
 from bot.slack.forms import Forms, Objection
 from bot.slack.identity import Directory
 from bot.slack.incoming import Json, Origin, Question, clicked_act, submitted
@@ -48,7 +49,10 @@ _log: Final = structlog.get_logger("bot.slack.changes")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What changes work with. `moved` is called when the ledger has moved: the worker and the noticeboard look."""
+    """What changes work with. `moved` is called when the ledger has moved: the worker and the noticeboard look.
+
+    Without `digests` none is posted.
+    """
 
     ledger: Ledger
     intake: Intake
@@ -57,6 +61,7 @@ class Parts:
     objection: Objection
     moved: Callable[[], None]
     clock: Clock
+    digests: DigestParts | None = None
 
 
 class Changes:

@@ -22,6 +22,7 @@ from bot.services.decisions import Decisions
 from bot.services.installs import Installs
 from bot.services.intake import Intake
 from bot.services.people import PersonLookup
+from bot.services.subscribing import Subscribing
 from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
 from bot.store.heads import HeadKeeper
@@ -66,7 +67,8 @@ class Engine:
         rules = self.settings.change_rules()
         decisions = Decisions(self.ledger, rules, clock=self.clock)
         asking = Asking(self.ledger, self.surveyor, clock=self.clock)
-        handlers = {**asking.handlers(), **decisions.handlers()}
+        subscribing = Subscribing(self.ledger, rules, clock=self.clock)
+        handlers = {**asking.handlers(), **decisions.handlers(), **subscribing.handlers()}
         access = self.settings.policy()
         worker = self.worker = Worker(
             self.ledger,

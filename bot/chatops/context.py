@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.chatops.grammar import Sentence
+from bot.chatops.reply import Card
 from bot.chatops.trend_chart import Draw
 from bot.core.errors import ConfigurationError
 from bot.core.identity import AccessPolicy, Person
 from bot.core.ledger import Ledger
 from bot.core.ports import Progress, Trends
+from bot.core.reports import Report
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
 from bot.services.installs import Installs
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from bot.chatops.registry import Registry
 
 
@@ -26,6 +31,15 @@ class Surface(StrEnum):
 
     SLACK = "slack"
     TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """How a digest is made, of an environment since a moment, and how it is shown. `compose` raises PatchbotError."""
+
+    compose: Callable[[str, datetime | None, datetime], Report]
+    card: Callable[[Report], Card]
+    terminal: Callable[[Report], RenderableType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Services:
     ledger: Ledger | None = None
     history: Trends | None = None
     draw_trend: Draw | None = None
+    digests: Digests | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,15 @@ class Context:
                 hint="`patchbot serve` makes it when it first starts.",
             )
         return self.services.ledger
+
+    @property
+    def digests(self) -> Digests:
+        """How digests are made. Raises ConfigurationError where that part is not set up."""
+        if self.services.digests is None:
+            raise ConfigurationError(
+                "Digests are not set up here.", hint="`patchbot doctor` says why."
+            )
+        return self.services.digests
 
     @property
     def changes(self) -> Installs:

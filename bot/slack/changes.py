@@ -14,7 +14,7 @@ import structlog
 from slack_bolt import Ack
 
 from bot.chatops import acts, modals, submissions
-from bot.chatops.command import AnyCommand
+from bot.chatops.command import AnyCommand, Wish
 from bot.chatops.desk import Desk
 from bot.chatops.reply import Card
 from bot.core.errors import PatchbotError, StorageError
@@ -81,6 +81,7 @@ class Changes:
         redraw: Callable[[], None],
     ) -> None:
         self._parts = parts
+        self._desk = desk
         self._redraw = redraw
         self._teller = Teller(api, telling)
         self._forms = Forms(
@@ -123,6 +124,19 @@ class Changes:
         """`/patch install …`: open its form and ack."""
         self._forms.ask(question, trigger_id, command)
         ack()
+
+    def wish_in(self, question: Question) -> Wish | None:
+        """What a typed question wants changed; None for all others, mistaken ones too: the desk says what is wrong."""
+        try:
+            return self._desk.wish(question.text)
+        except PatchbotError:
+            return None
+
+    def type(self, ack: Ack, question: Question, trigger_id: str, wish: Wish) -> None:
+        """`/patch digest prod on`: into the inbox, then the ack."""
+        kept = {**wish.body, "channel": question.origin.channel}
+        key = f"typed/{trigger_id or new_incident() + new_incident()}"
+        self._keep(ack, key, wish.kind, question.origin, kept)
 
     def click(self, ack: Ack, body: Json) -> None:
         """A button that changes something, or that asks first in a modal."""

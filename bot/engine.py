@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 
 from bot.auditing import ledger_place
 from bot.aws.commands import AwsCommands
+from bot.chatops.digest_posts import slot_card
 from bot.chatops.notices import draw
 from bot.config import Settings
 from bot.core.ports import Clock
 from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
+from bot.services.digesting import Digesting
 from bot.services.installs import Installs
 from bot.services.intake import Intake
 from bot.services.people import PersonLookup
 from bot.services.subscribing import Subscribing
 from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
+from bot.slack.digest_poster import DigestParts
 from bot.store.heads import HeadKeeper
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import open_ledger
@@ -40,11 +43,12 @@ LOOK_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Engine:
-    """The ledger and all that works on it. `installs` are the use cases of the commands."""
+    """The ledger and all that works on it. `installs` and `digesting` are the use cases of the commands."""
 
     settings: Settings
     ledger: SqliteLedger
     installs: Installs
+    digesting: Digesting
     surveyor: Surveyor
     gateway: AwsGateway
     commands: AwsCommands
@@ -92,6 +96,7 @@ class Engine:
             objection=decisions.objection,
             moved=worker.wake,
             clock=self.clock,
+            digests=DigestParts(self.digesting.compose, slot_card, worker.doubt),
         )
 
 
@@ -115,6 +120,7 @@ def running(
         settings,
         ledger,
         Installs(ledger, surveyor, clock=clock),
+        Digesting(compliance, None, ledger, owners=settings.digests.owners),
         surveyor,
         gateway,
         commands,

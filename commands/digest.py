@@ -17,12 +17,14 @@ from bot.chatops.blocks import Block, fit, room, section
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command, Wish
 from bot.chatops.context import Context, Surface
+from bot.chatops.digest_card import digest_card
+from bot.chatops.digest_terminal import digest_terminal
 from bot.chatops.grammar import Sentence
 from bot.chatops.markup import bold, channel, date, join, markup
 from bot.chatops.reply import Card
 from bot.chatops.suggest import closest
+from bot.core.digest_reports import DigestReport
 from bot.core.errors import UsageError
-from bot.core.reports import Report
 from bot.core.schedules import DAY_WORDS, last_posted, next_instant
 from bot.core.slot_reports import DigestsReport, SlotRow, SubscriptionRow, subscription_row
 from bot.core.wording import counted
@@ -107,7 +109,7 @@ def wish(arguments: DigestArguments) -> Wish | None:
     return None
 
 
-def run(arguments: DigestArguments, context: Context) -> Report:
+def run(arguments: DigestArguments, context: Context) -> DigestsReport | DigestReport:
     """The digests that are on, or one made now. Raises UsageError for what must be typed in a channel."""
     if arguments.what in {"on", "off"}:
         where = "a terminal" if context.surface is Surface.TERMINAL else "a button"
@@ -117,7 +119,8 @@ def run(arguments: DigestArguments, context: Context) -> Report:
         )
     if arguments.what == "now":
         environment = arguments.environment
-        return context.digests.compose(environment, _since(context, environment), context.now)
+        since = _since(context, environment)
+        return context.digests.compose(environment, since, context.now, progress=context.progress)
     rows = []
     for one in context.ledger.subscriptions():
         if one.active and arguments.environment in {"", one.environment}:
@@ -145,10 +148,10 @@ def _headline(report: DigestsReport) -> str:
     return f"{counted(number, 'digest')}{where}" if number else f"No channel gets a digest{where}"
 
 
-def slack(report: Report, context: Context) -> Card:
+def slack(report: DigestsReport | DigestReport, context: Context) -> Card:
     """Each with its next slot in the reader's own time and what became of the last ones."""
-    if not isinstance(report, DigestsReport):
-        return context.digests.card(report)
+    if isinstance(report, DigestReport):
+        return digest_card(report)
     what = _headline(report)
     above = cards.title(what, context)
     blocks = fit(
@@ -188,10 +191,10 @@ def _slot(slot: SlotRow) -> str:
     )
 
 
-def terminal(report: Report, context: Context) -> RenderableType:
+def terminal(report: DigestsReport | DigestReport, context: Context) -> RenderableType:
     """The same as a table."""
-    if not isinstance(report, DigestsReport):
-        return context.digests.terminal(report)
+    if isinstance(report, DigestReport):
+        return digest_terminal(report, zone=console.zone(context))
     if not report.subscriptions:
         return console.prose(f"{_headline(report)}. Turn one on in Slack: {_HOW}")
     table = console.columns("Digest", "Channel", "When", "Next", "Last ones")

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.chatops.grammar import Sentence
-from bot.chatops.reply import Card
 from bot.chatops.trend_chart import Draw
 from bot.core.errors import ConfigurationError
 from bot.core.identity import AccessPolicy, Person
 from bot.core.ledger import Ledger
 from bot.core.ports import Progress, Trends
-from bot.core.reports import Report
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
 from bot.services.installs import Installs
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from bot.chatops.registry import Registry
+    from bot.services.digesting import Digesting
 
 
 class Surface(StrEnum):
@@ -31,15 +27,6 @@ class Surface(StrEnum):
 
     SLACK = "slack"
     TERMINAL = "terminal"
-
-
-@dataclass(frozen=True, slots=True)
-class Digests:
-    """How a digest is made, of an environment since a moment, and how it is shown. `compose` raises PatchbotError."""
-
-    compose: Callable[[str, datetime | None, datetime], Report]
-    card: Callable[[Report], Card]
-    terminal: Callable[[Report], RenderableType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +41,7 @@ class Services:
     ledger: Ledger | None = None
     history: Trends | None = None
     draw_trend: Draw | None = None
-    digests: Digests | None = None
+    digests: Digesting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +70,7 @@ class Context:
         return self.services.ledger
 
     @property
-    def digests(self) -> Digests:
+    def digests(self) -> Digesting:
         """How digests are made. Raises ConfigurationError where that part is not set up."""
         if self.services.digests is None:
             raise ConfigurationError(

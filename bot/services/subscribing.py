@@ -82,7 +82,7 @@ class Subscribing:
             raise Refusal(
                 f"this channel gets no digest of {environment}",
                 subject=_subject(environment),
-                hint="`/patch digest list` says which channels do.",
+                hint="Ask /patch digest list which channels do.",
             )
         ended = replace(before, active=False, version=before.version + 1)
 
@@ -103,7 +103,7 @@ class Subscribing:
             raise Refusal(
                 f"only requesters of {environment} and admins turn its digests on and off",
                 subject=subject,
-                hint="`/patch digest <environment> now` shows you one privately.",
+                hint=f"Ask /patch digest {environment} now for one that only you see.",
             )
         if channel[:1] not in {"C", "G"}:
             raise Refusal(
@@ -130,8 +130,8 @@ def _told(subscription: Subscription, now: datetime, known: date | None = None) 
     first = next_instant(subscription, now, after=known).astimezone(ZoneInfo(subscription.zone))
     return (
         f"{subscription.id}: this channel gets the digest of {subscription.environment} at"
-        f" {subscription.in_words()}, next on {first:%a %Y-%m-%d at %H:%M}. I must be a member of the channel:"
-        " `/invite @patchbot`."
+        f" {subscription.in_words()}, next on {first:%a %Y-%m-%d at %H:%M}. Invite me if I am"
+        " not a member of the channel."
     )
 
 

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.text import Text
 
-from bot.chatops.context import Digests, Services, Surface
+from bot.chatops.context import Services, Surface
 from bot.chatops.desk import Desk
+from bot.chatops.digest_posts import slot_card
 from bot.chatops.registry import Registry
+from bot.core.digest_reports import DigestReport
 from bot.core.errors import ConfigurationError, PatchbotError, UsageError
 from bot.core.identity import OPERATOR, AccessPolicy
-from bot.core.reports import NodeCounts
 from bot.core.schedules import SlotState, moved, stored
 from bot.services.compliance import Compliance
+from bot.services.digesting import Digesting
 from bot.services.doctor import Doctor
-from bot.slack.messages import says
 from bot.store.ledger import SqliteLedger
 from tests.commands import fleet
 from tests.commands.conftest import ANA
@@ -41,7 +41,7 @@ def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
     found.close()
 
 
-def desk_over(ledger: SqliteLedger | None, digests: Digests | None = None) -> Desk:
+def desk_over(ledger: SqliteLedger | None) -> Desk:
     compliance = Compliance(
         fleet.ENVIRONMENTS,
         fleet.gateway(),
@@ -55,7 +55,7 @@ def desk_over(ledger: SqliteLedger | None, digests: Digests | None = None) -> De
         Doctor(list),
         Registry("commands"),
         ledger=ledger,
-        digests=digests,
+        digests=Digesting(compliance, None, ledger) if ledger is not None else None,
     )
     return Desk(services, clock=lambda: fleet.NOW)
 
@@ -223,23 +223,33 @@ def test_very_many_fit_into_a_card(ledger: SqliteLedger) -> None:
 
 
 def test_one_right_now_is_an_ordinary_answer(ledger: SqliteLedger) -> None:
-    """Since the last one that anybody got of that environment."""
-    asked: list[Any] = []
-
-    def compose(environment: str, since: datetime | None, now: datetime) -> NodeCounts:
-        asked.append((environment, since, now))
-        return NodeCounts(total=7)
-
-    digests = Digests(compose, lambda report: says(str(report)), lambda report: Text(str(report)))
+    """Since the last one that anybody got of that environment, for whoever may look."""
     fill(ledger)
-    desk = desk_over(ledger, digests)
+    desk = desk_over(ledger)
     answer = desk.answer("digest prod now", ANA, surface=Surface.SLACK)
-    assert "total=7" in answer.card().text
-    assert "total=7" in in_terminal(answer.command.terminal(answer.report, answer.context))
     last = ledger.slots("D-1", limit=1)[0]
-    assert asked == [("prod", last.posting_at, fleet.NOW)]
-    desk.answer("digest dev now", ANA, surface=Surface.SLACK)
-    assert asked[-1][1] is None
+    assert isinstance(answer.report, DigestReport)
+    assert answer.report.since == last.posting_at
+    card = answer.card()
+    assert judge_message(card.text, card.blocks) == []
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context))
+    assert "prod" in shown
+    other = desk.answer("digest dev now", ANA, surface=Surface.SLACK).report
+    assert isinstance(other, DigestReport)
+    assert other.since is None
+
+
+def test_the_card_of_a_slot_says_what_is_late_and_what_was_missed(ledger: SqliteLedger) -> None:
+    fill(ledger)
+    report = desk_over(ledger).answer("digest prod now", ANA, surface=Surface.SLACK).report
+    assert isinstance(report, DigestReport)
+    newest, late, *missed_ones = ledger.slots("D-1", limit=4)
+    for slot, is_late in ((newest, False), (late, True)):
+        card = slot_card(a_subscription(), slot, report, missed_ones[::-1])
+        assert judge_message(card.text, card.blocks) == []
+        assert card.text.startswith("Late, due 2026-11-19 08:00 UTC") is is_late
+        assert "Tue 2026-11-17, failed" in json.dumps(card.blocks)
+        assert "down from 2026-11-18" in json.dumps(card.blocks)
 
 
 def test_where_nothing_is_set_up_it_says_so() -> None:

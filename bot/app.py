@@ -26,10 +26,12 @@ from bot.services.installs import MEND
 if TYPE_CHECKING:
     from bot.config.secrets import Secrets
     from bot.core.digest_reports import DigestReport
+    from bot.core.ledger import Ledger
     from bot.core.ports import Progress
     from bot.doctoring import RightsGateway
     from bot.engine import Engine
     from bot.metrics import Metrics
+    from bot.services.digesting import Digesting
     from bot.slack.bot import SlackBot
     from bot.worker.timing import Timing
 
@@ -175,7 +177,12 @@ class App:
             timing=self._timing,
             count=self._count_event,
         ) as engine:
-            self.services = replace(self.services, installs=engine.installs, ledger=engine.ledger)
+            self.services = replace(
+                self.services,
+                installs=engine.installs,
+                ledger=engine.ledger,
+                digests=engine.digesting,
+            )
             self.desk = Desk(self.services, clock=self._clock)
             yield engine
 
@@ -200,25 +207,25 @@ class App:
                 clock=self._clock,
             )
             installs = Installs(ledger, surveyor, clock=self._clock)
-        self.services = replace(self.services, installs=installs, ledger=ledger)
+        self.services = replace(
+            self.services, installs=installs, ledger=ledger, digests=self._digesting(ledger)
+        )
         self.desk = Desk(self.services, clock=self._clock)
 
     def digest(
         self, environment: str, *, refresh: bool = False, progress: Progress | None = None
     ) -> DigestReport:
         """What a digest would say now, compared with a day ago. Raises what composing raises."""
-        from bot.services.digesting import Digesting
-
         now = self._clock()
-        digesting = Digesting(
-            self.services.compliance,
-            None,
-            self.services.ledger,
-            owners=self.settings.digests.owners,
-        )
-        return digesting.compose(
+        return self._digesting(self.services.ledger).compose(
             environment, now - timedelta(days=1), now, refresh=refresh, progress=progress
         )
+
+    def _digesting(self, ledger: Ledger | None) -> Digesting:
+        from bot.services.digesting import Digesting
+
+        owners = self.settings.digests.owners
+        return Digesting(self.services.compliance, None, ledger, owners=owners)
 
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""

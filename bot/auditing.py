@@ -126,6 +126,7 @@ def accept_restore(place: LedgerPlace, *, clock: Clock, confirm: Callable[[str],
         f"{counted(len(accepted.requests), 'request')} expired",
         f"{counted(len(accepted.runs), 'run')} ended as lost track of",
         f"{counted(accepted.sends, 'planned send')} dropped",
+        f"{counted(accepted.slots, 'digest')} marked unknown",
         f"{counted(accepted.clicks, 'click')} discarded",
     )
     _say(f"Accepted, and written to the audit log: {listed(parts)}.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bot.auditing import ledger_place
 from bot.aws.commands import AwsCommands
+from bot.chatops.digest_posts import slot_card
 from bot.chatops.notices import draw
 from bot.config import Settings
 from bot.core.ports import Clock
@@ -20,11 +21,14 @@ from bot.hearing import Hearing, create_hearing
 from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
+from bot.services.digesting import Digesting
 from bot.services.installs import Installs
 from bot.services.intake import Intake
 from bot.services.people import PersonLookup
+from bot.services.subscribing import Subscribing
 from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
+from bot.slack.digest_poster import DigestParts
 from bot.store.heads import HeadKeeper
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import open_ledger
@@ -40,11 +44,12 @@ LOOK_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Engine:
-    """The ledger and all that works on it. `installs` are the use cases of the commands."""
+    """The ledger and all that works on it. `installs` and `digesting` are the use cases of the commands."""
 
     settings: Settings
     ledger: SqliteLedger
     installs: Installs
+    digesting: Digesting
     surveyor: Surveyor
     gateway: AwsGateway
     commands: AwsCommands
@@ -68,7 +73,8 @@ class Engine:
         rules = self.settings.change_rules()
         decisions = Decisions(self.ledger, rules, clock=self.clock)
         asking = Asking(self.ledger, self.surveyor, clock=self.clock)
-        handlers = {**asking.handlers(), **decisions.handlers()}
+        subscribing = Subscribing(self.ledger, rules, clock=self.clock)
+        handlers = {**asking.handlers(), **decisions.handlers(), **subscribing.handlers()}
         access = self.settings.policy()
         worker = self.worker = Worker(
             self.ledger,
@@ -92,6 +98,7 @@ class Engine:
             objection=decisions.objection,
             moved=worker.wake,
             clock=self.clock,
+            digests=DigestParts(self.digesting.compose, slot_card, worker.doubt),
         )
 
 
@@ -116,6 +123,7 @@ def running(
         settings,
         ledger,
         Installs(ledger, surveyor, clock=clock),
+        Digesting(compliance, None, ledger, owners=settings.digests.owners),
         surveyor,
         gateway,
         commands,

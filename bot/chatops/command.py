@@ -6,7 +6,7 @@ that sentence through the same front door as if the clicker had typed it, with t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -41,10 +41,20 @@ def action_id(show: Show, label: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a typed sentence wants changed: kind and body of an inbox item. The channel is added where it was typed."""
+
+    kind: str
+    body: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Command(Generic[A, R]):
     """A subcommand: what it takes, what it does, and how the answer looks in Slack and in a terminal.
 
     `asks_ledger`: a terminal opens the ledger for it first.
+    With `wish` some of its sentences change something: typed in Slack they go to the inbox, on disk before the ack, and
+    `run` is not asked. It looks at nothing but the arguments.
     With `modal` the answer to somebody who types it in Slack is that form; `slack` is for where none can be opened.
     `run` may take long and may call services; the renderings are pure. `file` gives the answer as a file where that
     makes sense. `exit_code` is the terminal's (0 answered, 3 answered with gaps).
@@ -60,6 +70,7 @@ class Command(Generic[A, R]):
     details: str = ""
     role: Role = Role.VIEWER
     asks_ledger: bool = False
+    wish: Callable[[A], Wish | None] | None = None
     modal: Callable[[R, Context], Element] | None = None
     file: Callable[[R, Context], Attachment] | None = None
     exit_code: Callable[[R], int] = lambda _report: 0

@@ -19,6 +19,7 @@ from bot.services.installs import Installs
 
 if TYPE_CHECKING:
     from bot.chatops.registry import Registry
+    from bot.services.digesting import Digesting
 
 
 class Surface(StrEnum):
@@ -40,6 +41,7 @@ class Services:
     ledger: Ledger | None = None
     history: Trends | None = None
     draw_trend: Draw | None = None
+    digests: Digesting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,15 @@ class Context:
                 hint="`patchbot serve` makes it when it first starts.",
             )
         return self.services.ledger
+
+    @property
+    def digests(self) -> Digesting:
+        """How digests are made. Raises ConfigurationError where that part is not set up."""
+        if self.services.digests is None:
+            raise ConfigurationError(
+                "Digests are not set up here.", hint="`patchbot doctor` says why."
+            )
+        return self.services.digests
 
     @property
     def changes(self) -> Installs:

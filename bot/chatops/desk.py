@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.chatops import corrections, inert
 from bot.chatops.blocks import Element
-from bot.chatops.command import AnyCommand
+from bot.chatops.command import AnyCommand, Wish
 from bot.chatops.context import Context, Services, Surface
 from bot.chatops.grammar import Sentence, parse
 from bot.chatops.reply import Attachment, Card
@@ -75,6 +75,14 @@ class Desk:
     def asks_ledger(self, text: str) -> bool:
         """Whether the ledger must be there to answer `text`. Raises UsageError and NotFound."""
         return self.understand(text)[0].asks_ledger
+
+    def wish(self, text: str) -> Wish | None:
+        """What `text` wants changed; None where it only asks. Raises UsageError and NotFound."""
+        command, sentence = self.understand(text)
+        if command.wish is None:
+            return None
+        bound = command.arguments.bind(sentence, self._services.compliance.environments)
+        return command.wish(bound)
 
     def answer(
         self,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from bot.chatops import cards, request_cards, run_cards
 from bot.chatops.alert_cards import alert_card
+from bot.chatops.blocks import context, section
+from bot.chatops.markup import bold, channel, markup
 from bot.chatops.reply import Card
 from bot.core.errors import NotFound
 from bot.core.ledger import Ledger, Notice
@@ -17,6 +20,8 @@ from bot.services import noticing
 from bot.services.alert_log import find_alert
 from bot.services.auto_requests import answer_to
 from bot.services.installs import request_row, run_report
+
+_SLOTS: Final = 60
 
 
 def draw(
@@ -34,6 +39,8 @@ def draw(
         alert, _ = find_alert(ledger, notice.subject)
         asked, answer = answer_to(alert.id, ledger)
         return alert_card(alert, asked=asked, answer=answer)
+    if notice.kind == noticing.DIGEST:
+        return _about_digest(notice, ledger)
     request, plan = _request(notice, ledger)
     row = request_row(request, plan)
     match notice.kind:
@@ -61,6 +68,36 @@ def _about_run(notice: Notice, ledger: Ledger, now: datetime) -> Card:
     if notice.kind == noticing.RECEIPT:
         return run_cards.receipt_card(report)
     return run_cards.run_card(report)
+
+
+def _about_digest(notice: Notice, ledger: Ledger) -> Card:
+    name, _, day = notice.subject.partition("/")
+    subscription = next((one for one in ledger.subscriptions() if one.id == name), None)
+    slots = ledger.slots(name, limit=_SLOTS)
+    slot = next((one for one in slots if one.day.isoformat() == day), None)
+    if subscription is None or slot is None:
+        raise NotFound(f"There is no digest {notice.subject}.")
+    what = f"The digest of {subscription.environment} for {day} was not posted: {slot.reason}."
+    return Card(
+        what,
+        (
+            section(
+                markup(
+                    "The digest of {environment} for {day} was not posted in {channel}: {reason}.",
+                    environment=bold(subscription.environment),
+                    day=day,
+                    channel=channel(subscription.channel),
+                    reason=slot.reason,
+                )
+            ),
+            context(
+                cards.prose(
+                    "It goes on with the next one. Where I am not in the channel: `/invite @patchbot`. To have it in"
+                    f" another channel, type there `/patch digest {subscription.environment} on`."
+                )
+            ),
+        ),
+    )
 
 
 def _request(notice: Notice, ledger: Ledger) -> tuple[Request, Plan]:

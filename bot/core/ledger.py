@@ -17,6 +17,7 @@ from bot.core.audit import Entry, Finding, Head, Link
 from bot.core.plans import Plan
 from bot.core.requests import Request
 from bot.core.runs import Dispatch, NodeResult, Run
+from bot.core.schedules import Slot, Subscription
 
 ONLY_LOOKED_AT = "it was opened only to be read"
 """Why a ledger is read-only for somebody who looks at it beside the process that has it."""
@@ -112,6 +113,22 @@ class Change(Protocol):
         """The receipt of a run that ended; written once."""
         ...
 
+    def add_subscription(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
+        """Store a new one. Raises Conflict when its environment and channel have one."""
+        ...
+
+    def save_subscription(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
+        """Store a change. Raises Conflict unless the stored version is `subscription.version` - 1."""
+        ...
+
+    def claim_slot(self, slot: Slot, entries: Sequence[Entry]) -> None:
+        """Store a new slot, claimed or skipped. Raises Conflict when that date has one."""
+        ...
+
+    def move_slot(self, slot: Slot, *, was: str, entries: Sequence[Entry]) -> None:
+        """Store a move of a slot. Raises Conflict unless it is allowed and the stored state is `was`."""
+        ...
+
     def show(self, notice: Notice) -> None:
         """Make a message wanted; one of that key that is there already is to be drawn anew (`wanted` + 1)."""
         ...
@@ -176,6 +193,14 @@ class Ledger(Protocol):
 
     def notices(self, *, only_due: bool = False) -> tuple[Notice, ...]:
         """Messages; with `only_due` those to post or to draw anew."""
+        ...
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Who gets a digest, oldest first; those that are off, too."""
+        ...
+
+    def slots(self, subscription: str, limit: int = 50) -> tuple[Slot, ...]:
+        """The newest slots of a subscription, newest first."""
         ...
 
     def last_sent(self, operation: str, instance_ids: Sequence[str]) -> Mapping[str, datetime]:

@@ -49,6 +49,7 @@ SUGGESTIONS = {
         Suggestion("/patch scan prod", "have nodes look for patches; needs no approval"),
         Suggestion("/patch approvals", "what waits for whom"),
         Suggestion("/patch runs", "runs and their receipts"),
+        Suggestion("/patch digest prod on 09:00 weekdays", "a daily digest in this channel"),
         Suggestion("/patch audit", "who did what"),
         Suggestion("/patch help", "what you may do"),
         Suggestion("/patch doctor", "is it set up right"),

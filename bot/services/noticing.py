@@ -9,6 +9,7 @@ from bot.core.requests import Request
 from bot.core.rules import ChangeRules
 from bot.core.running import BOT
 from bot.core.runs import Run
+from bot.core.schedules import Slot, Subscription
 
 APPROVAL = "approval"
 REQUESTER = "requester"
@@ -19,6 +20,7 @@ GATE = "gate"
 RECEIPT = "receipt"
 ANSWER = "answer"
 ALERT = "alert"
+DIGEST = "digest"
 
 
 def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
@@ -86,6 +88,11 @@ def told(notice: Notice) -> Notice:
 def about_alert(alert_id: str, rules: ChangeRules) -> tuple[Notice, ...]:
     """An alert, in the channel of its environment."""
     return (Notice(f"{ALERT}/{alert_id}", ALERT, alert_id, rules.channel),)
+
+
+def digest_failed(subscription: Subscription, slot: Slot) -> tuple[Notice, ...]:
+    """A direct message to whoever set the digest up: one for each date, however often it fails."""
+    return (Notice(f"{DIGEST}/{slot.key}", DIGEST, slot.key, subscription.created_by),)
 
 
 def show(change: Change, notices: tuple[Notice, ...]) -> None:

@@ -36,6 +36,8 @@ _TIMEOUT_SECONDS: Final = 10
 _HURRY_SECONDS: Final = 4
 _PATIENCE_SECONDS: Final = 10
 _RETRIES: Final = 2
+_PAGE: Final = 200
+_PAGES: Final = 10
 _NAME: Final = re.compile(r"[a-z][a-z_]{1,60}")
 _HINTS: Final[Mapping[str, str]] = {
     "invalid_auth": "Check SLACK_BOT_TOKEN (and SLACK_APP_TOKEN), then run `patchbot doctor`.",
@@ -181,14 +183,28 @@ class SlackApi:
         _asked(lambda: self._read.chat_update(channel=channel, ts=ts, **message), "chat.update")
 
     def said_since(self, channel: str, oldest: float) -> Sequence[Mapping[str, Any]]:
-        """The messages since then, newest first, with their metadata."""
-        answer = _asked(
+        """The messages since then, newest first, with their metadata. Raises SlackError where they are too many."""
+        said: list[Mapping[str, Any]] = []
+        cursor = ""
+        for _ in range(_PAGES):
+            answer = self._history(channel, oldest, cursor)
+            said += answer.get("messages") or ()
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return said
+        raise slack_error("too_many_messages", method="conversations.history")
+
+    def _history(self, channel: str, oldest: float, cursor: str) -> SlackResponse:
+        return _asked(
             lambda: self._read.conversations_history(
-                channel=channel, oldest=f"{oldest:.6f}", limit=100, include_all_metadata=True
+                channel=channel,
+                oldest=f"{oldest:.6f}",
+                limit=_PAGE,
+                cursor=cursor or None,
+                include_all_metadata=True,
             ),
             "conversations.history",
         )
-        return list(answer.get("messages") or ())
 
     def replies_since(
         self, channel: str, thread_ts: str, oldest: float

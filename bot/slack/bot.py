@@ -23,6 +23,7 @@ from bot.slack.bolt import HttpResponse, bolt_app, dispatch
 from bot.slack.changes import Changes, Parts
 from bot.slack.checks import check
 from bot.slack.delivery import Delivery
+from bot.slack.digest_poster import DigestPoster
 from bot.slack.home import HomeTab
 from bot.slack.identity import Directory
 from bot.slack.listeners import Listeners
@@ -57,6 +58,7 @@ class SlackBot:
         pools: tuple[Pool, ...],
         changes: Changes | None,
         noticeboard: Noticeboard | None,
+        digests: DigestPoster | None,
         app_token: str,
         home_team: str,
         api_url: str,
@@ -69,6 +71,7 @@ class SlackBot:
         self._pools = pools
         self._changes = changes
         self._noticeboard = noticeboard
+        self._digests = digests
         self._app_token = app_token
         self._home_team = home_team
         self._api_url = api_url
@@ -105,6 +108,8 @@ class SlackBot:
             self._noticeboard.start()
         if self._changes is not None:
             self._changes.start()
+        if self._digests is not None:
+            self._digests.start()
 
     def handle_http(self, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         """Answer one HTTP request of Slack. Its signature is to be checked before; Bolt checks it once more."""
@@ -145,6 +150,8 @@ class SlackBot:
             self._changes.stop(max(0.0, deadline - time.monotonic()) / 2)
         if self._noticeboard is not None:
             self._noticeboard.stop(max(0.0, deadline - time.monotonic()) / 2)
+        if self._digests is not None:
+            self._digests.stop(max(0.0, deadline - time.monotonic()) / 2)
         for pool in self._pools:
             finished &= pool.stop(max(0.0, deadline - time.monotonic()))
         if self._socket is not None:
@@ -215,7 +222,7 @@ def create_slack_bot(
     opening = Pool(4, _FORMS, share=_FORMS_EACH, name="slack-opening")
     filling = Pool(4, _FORMS, share=_FORMS_EACH, name="slack-filling")
     telling = Pool(2, _ANSWERS, name="slack-telling")
-    changes = noticeboard = None
+    changes = noticeboard = digests = None
     if changing is not None:
         people = LivePeople(
             api,
@@ -225,6 +232,10 @@ def create_slack_bot(
         )
         parts = changing(people, lambda: directory.home().team_id)
         noticeboard = Noticeboard(parts.ledger, api, parts.draw, audience, clock=parts.clock)
+        if parts.digests is not None:
+            digests = DigestPoster(
+                parts.ledger, api, parts.digests, audience.outsiders, clock=parts.clock
+            )
         changes = Changes(
             parts,
             desk,
@@ -246,6 +257,7 @@ def create_slack_bot(
         pools=(pool, notices, opening, filling, telling, drawing),
         changes=changes,
         noticeboard=noticeboard,
+        digests=digests,
         app_token=app_token,
         home_team=home_team,
         api_url=api_url,

@@ -14,7 +14,7 @@ import structlog
 from slack_bolt import Ack
 
 from bot.chatops import acts, modals, submissions
-from bot.chatops.command import AnyCommand
+from bot.chatops.command import AnyCommand, Wish
 from bot.chatops.desk import Desk
 from bot.chatops.reply import Card
 from bot.core.errors import PatchbotError, StorageError
@@ -26,6 +26,7 @@ from bot.services.intake import REFUSED, Intake, NotYet
 from bot.services.people import PersonLookup
 from bot.slack.answering import new_incident
 from bot.slack.api import SlackApi
+from bot.slack.digest_poster import DigestParts
 from bot.slack.forms import Forms, Objection
 from bot.slack.identity import Directory
 from bot.slack.incoming import Json, Origin, Question, clicked_act, submitted
@@ -48,7 +49,10 @@ _log: Final = structlog.get_logger("bot.slack.changes")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What changes work with. `moved` is called when the ledger has moved: the worker and the noticeboard look."""
+    """What changes work with. `moved` is called when the ledger has moved: the worker and the noticeboard look.
+
+    Without `digests` none is posted.
+    """
 
     ledger: Ledger
     intake: Intake
@@ -57,6 +61,7 @@ class Parts:
     objection: Objection
     moved: Callable[[], None]
     clock: Clock
+    digests: DigestParts | None = None
 
 
 class Changes:
@@ -76,6 +81,7 @@ class Changes:
         redraw: Callable[[], None],
     ) -> None:
         self._parts = parts
+        self._desk = desk
         self._redraw = redraw
         self._teller = Teller(api, telling)
         self._forms = Forms(
@@ -118,6 +124,19 @@ class Changes:
         """`/patch install …`: open its form and ack."""
         self._forms.ask(question, trigger_id, command)
         ack()
+
+    def wish_in(self, question: Question) -> Wish | None:
+        """What a typed question wants changed; None for all others, mistaken ones too: the desk says what is wrong."""
+        try:
+            return self._desk.wish(question.text)
+        except PatchbotError:
+            return None
+
+    def type(self, ack: Ack, question: Question, trigger_id: str, wish: Wish) -> None:
+        """`/patch digest prod on`: into the inbox, then the ack."""
+        kept = {**wish.body, "channel": question.origin.channel}
+        key = f"typed/{trigger_id or new_incident() + new_incident()}"
+        self._keep(ack, key, wish.kind, question.origin, kept)
 
     def click(self, ack: Ack, body: Json) -> None:
         """A button that changes something, or that asks first in a modal."""

@@ -92,6 +92,8 @@ class Listeners:
             ack(**ack_body(too_fast(wait)))
         elif self._changes is not None and (form := self._changes.form_of(question)) is not None:
             self._changes.ask(ack, question, trigger_of(body), form)
+        elif self._changes is not None and (wish := self._changes.wish_in(question)) is not None:
+            self._changes.type(ack, question, trigger_of(body), wish)
         elif self._take_on(question):
             ack()
         else:

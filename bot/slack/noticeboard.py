@@ -33,7 +33,7 @@ SETTLE: Final = timedelta(seconds=30)
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(minutes=5)
 
-_NOT_DONE: Final = frozenset(
+NOT_DONE: Final = frozenset(
     {
         *("ratelimited", "rate_limited", "service_unavailable"),
         *("invalid_auth", "not_authed", "token_revoked", "token_expired"),
@@ -42,7 +42,7 @@ _NOT_DONE: Final = frozenset(
 )
 """Slack surely did nothing, and will once the rush is over or an admin has set the app right."""
 
-_DOUBTFUL: Final = frozenset(
+DOUBTFUL: Final = frozenset(
     {NO_ANSWER, UNREADABLE, "internal_error", "fatal_error", "request_timeout"}
 )
 """Nobody knows whether Slack did it."""
@@ -133,7 +133,7 @@ class Noticeboard:
         try:
             channel, ts = self._api.say(place, body)
         except SlackError as error:
-            if error.code not in _DOUBTFUL:
+            if error.code not in DOUBTFUL:
                 self._move(notice)  # not posted: as it was
             raise
         posted = replace(intent, channel=channel, state=NoticeState.POSTED, ts=ts)
@@ -190,13 +190,13 @@ class Noticeboard:
             else:
                 said = self._api.said_since(notice.channel, oldest)
         except SlackError as error:
-            if error.code in _DOUBTFUL | {"ratelimited", "rate_limited"}:
+            if error.code in DOUBTFUL | {"ratelimited", "rate_limited"}:
                 raise
             return ""  # a channel that cannot be read: posting again tells what is wrong with it
-        return next((str(one["ts"]) for one in said if _key_of(one) == notice.key), "")
+        return next((str(one["ts"]) for one in said if key_of(one, EVENT_TYPE) == notice.key), "")
 
     def _failed(self, notice: Notice, error: SlackError) -> None:
-        if error.code in _NOT_DONE or error.code in _DOUBTFUL:
+        if error.code in NOT_DONE or error.code in DOUBTFUL:
             self._wait(notice, error.code)
         elif notice.kind in _TO_REQUESTER and not _lasting(notice.reason):
             self._reroute(notice, error.code)
@@ -270,7 +270,10 @@ def _lasting(reason: str) -> str:
     return reason if reason.startswith(_INSTEAD) else ""
 
 
-def _key_of(said: Mapping[str, Any]) -> object:
+def key_of(said: Mapping[str, Any], event_type: str) -> object:
+    """The key that a message of ours of that kind carries in its metadata; None for all others."""
     metadata = said.get("metadata")
-    payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
+    if not isinstance(metadata, Mapping) or metadata.get("event_type") != event_type:
+        return None
+    payload = metadata.get("event_payload")
     return payload.get("key") if isinstance(payload, Mapping) else None

@@ -19,8 +19,9 @@ from bot.core.plans import Plan, plan_from
 from bot.core.ports import Clock
 from bot.core.requests import Request
 from bot.core.runs import Dispatch, NodeResult, Run
+from bot.core.schedules import Slot, Subscription
 from bot.store import ledger_chain as chain
-from bot.store import ledger_lock, ledger_start
+from bot.store import ledger_lock, ledger_slots, ledger_start
 from bot.store import ledger_rows as rows
 from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import LedgerFile
@@ -255,6 +256,16 @@ class SqliteLedger:
         with self._file.reading() as connection:
             found = connection.execute(f"SELECT * FROM notice {due} ORDER BY rowid")
             return tuple(rows.notice(row) for row in found)
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Who gets a digest, oldest first; those that are off, too."""
+        with self._file.reading() as connection:
+            return ledger_slots.subscriptions(connection)
+
+    def slots(self, subscription: str, limit: int = 50) -> tuple[Slot, ...]:
+        """The newest slots of a subscription, newest first."""
+        with self._file.reading() as connection:
+            return ledger_slots.slots(connection, subscription, limit)
 
     def last_sent(self, operation: str, instance_ids: Sequence[str]) -> Mapping[str, datetime]:
         """When each node was last in a send of that operation that AWS has, or may have."""

@@ -15,7 +15,9 @@ from bot.core.ledger import Notice
 from bot.core.plans import Operation, Plan
 from bot.core.requests import Request
 from bot.core.runs import RUN_ENDS, Dispatch, DispatchState, NodeResult, Run, RunState
+from bot.core.schedules import Slot, Subscription
 from bot.store import ledger_rows as rows
+from bot.store import ledger_slots
 from bot.store.ledger_file import tail
 from bot.store.rows import from_time
 
@@ -189,6 +191,29 @@ class SqliteChange:
         values = dict(rows.notice_row(replace(notice, changed_at=self._now)))
         del values["wanted"]
         self._update("notice", values, where={"key": notice.key})
+
+    def add_subscription(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
+        """Store a new one. Raises Conflict when its environment and channel have one."""
+        with self._step(entries, "This channel has a digest of that environment."):
+            self._insert("subscription", ledger_slots.subscription_row(subscription))
+
+    def save_subscription(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
+        """Store a change. Raises Conflict unless the stored version is `subscription.version` - 1."""
+        key = {"id": subscription.id, "version": subscription.version - 1}
+        with self._step(entries, f"{subscription.id} was changed by somebody else."):
+            self._update("subscription", ledger_slots.subscription_row(subscription), where=key)
+
+    def claim_slot(self, slot: Slot, entries: Sequence[Entry]) -> None:
+        """Store a new slot, claimed or skipped. Raises Conflict when that date has one."""
+        with self._step(entries, f"{slot.key} is claimed already."):
+            self._insert("slot", ledger_slots.slot_row(slot))
+
+    def move_slot(self, slot: Slot, *, was: str, entries: Sequence[Entry]) -> None:
+        """Store a move of a slot. Raises Conflict unless it is allowed and the stored state is `was`."""
+        day = slot.day.isoformat()
+        key = {"subscription": slot.subscription, "local_date": day, "state": str(was)}
+        with self._step(entries, f"{slot.key} cannot go from {was} to {slot.state}."):
+            self._update("slot", ledger_slots.slot_row(slot), where=key)
 
     @property
     def _open(self) -> sqlite3.Connection:

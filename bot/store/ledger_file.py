@@ -31,7 +31,10 @@ _MAY = {
     sqlite3.SQLITE_SAVEPOINT,
 }
 _MAY_UPDATE = frozenset(
-    {"counter", "inbox", "request", "run", "dispatch", "result", "notice", "last_sent"}
+    {
+        *("counter", "inbox", "request", "run", "dispatch", "result", "notice", "last_sent"),
+        *("subscription", "slot"),
+    }
 )
 _MAY_INSERT = _MAY_UPDATE | {"audit", "plan", "vote", "node_lock", "receipt"}
 
@@ -173,6 +176,10 @@ class LedgerFile:
             hint = "The disk is full. Free some space; patchbot goes on by itself."
         elif name.startswith("SQLITE_BUSY"):
             hint = "Another program holds the file; stop it, then try again."
+        elif "no such table" in str(error):
+            hint = (
+                "It is of an older patchbot: `patchbot serve` brings it up to date when it starts."
+            )
         return StorageError(f"The ledger {self.path} cannot be used: {error}.", hint=hint)
 
 

@@ -16,7 +16,7 @@ migrations = Migrations("ledger")
 APPEND_ONLY = ("audit", "identity", "plan", "vote", "receipt")
 """Tables whose rows never change and never go."""
 LASTING = ("inbox", "request", "run", "dispatch")
-"""Tables whose rows change, and never go."""
+"""Tables whose rows change, and never go; those of later migrations say so themselves."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -339,6 +339,84 @@ def m004_nothing_goes(db: Database) -> None:
         "CREATE TRIGGER inbox_taken_once BEFORE UPDATE ON inbox WHEN OLD.taken_at IS NOT NULL"
         " BEGIN SELECT RAISE(ABORT, 'inbox: it was taken up before'); END"
     )
+
+
+@migrations()
+def m005_digests(db: Database) -> None:
+    """Who gets a digest where and when, and what became of each of its days."""
+    db.execute(
+        """
+        CREATE TABLE subscription (
+          id TEXT PRIMARY KEY,
+          version INTEGER NOT NULL,
+          environment TEXT NOT NULL,
+          channel TEXT NOT NULL,
+          local_time TEXT NOT NULL,
+          zone TEXT NOT NULL,
+          days TEXT NOT NULL CHECK (days != ''),
+          created_by TEXT NOT NULL,
+          created_at TEXT NOT NULL,
+          since TEXT NOT NULL,
+          active INTEGER NOT NULL CHECK (active IN (0, 1)),
+          UNIQUE (environment, channel)
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TRIGGER subscription_next BEFORE UPDATE ON subscription WHEN NEW.version != OLD.version + 1
+        BEGIN SELECT RAISE(ABORT, 'subscription: not the next version'); END
+        """
+    )
+    _freeze(db, "subscription", "id environment channel created_at")
+    db.execute(
+        """
+        CREATE TABLE slot (
+          subscription TEXT NOT NULL REFERENCES subscription,
+          local_date TEXT NOT NULL CHECK (local_date GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+          instant TEXT NOT NULL,
+          state TEXT NOT NULL CHECK (state IN ('claimed', 'posting', 'posted', 'skipped', 'failed', 'unknown')),
+          claimed_at TEXT NOT NULL,
+          since TEXT,
+          posting_at TEXT,
+          channel TEXT NOT NULL,
+          ts TEXT NOT NULL,
+          reason TEXT NOT NULL,
+          repeats INTEGER NOT NULL CHECK (repeats BETWEEN 0 AND 1),
+          PRIMARY KEY (subscription, local_date),
+          CHECK ((state = 'posted') = (ts != '')),
+          CHECK (state NOT IN ('skipped', 'failed', 'unknown') OR reason != '')
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TRIGGER slot_new BEFORE INSERT ON slot WHEN NEW.state NOT IN ('claimed', 'skipped')
+        BEGIN SELECT RAISE(ABORT, 'slot: it starts as claimed or skipped'); END
+        """
+    )
+    db.execute(
+        """
+        CREATE TRIGGER slot_moves BEFORE UPDATE ON slot
+        WHEN OLD.state || '>' || NEW.state NOT IN ('claimed>posting', 'claimed>skipped', 'claimed>failed',
+          'claimed>unknown', 'posting>posted', 'posting>claimed', 'posting>failed', 'posting>unknown',
+          'unknown>posted')
+        BEGIN SELECT RAISE(ABORT, 'slot: there is no such move'); END
+        """
+    )
+    db.execute(
+        """
+        CREATE TRIGGER slot_repeats BEFORE UPDATE ON slot
+        WHEN NEW.repeats NOT IN (OLD.repeats, OLD.repeats + (NEW.state = 'claimed'))
+        BEGIN SELECT RAISE(ABORT, 'slot: repeats are counted'); END
+        """
+    )
+    _freeze(db, "slot", "subscription local_date instant claimed_at since")
+    for table in ("subscription", "slot"):
+        db.execute(
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
+            f" BEGIN SELECT RAISE(ABORT, '{table}: nothing is deleted'); END"
+        )
 
 
 def _freeze(db: Database, table: str, columns: str) -> None:

@@ -23,8 +23,8 @@ from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import APPLICATION_ID, LedgerFile, open_for_reading, open_writer
 from bot.store.ledger_witness import unwitnessed
 
-VERSION = 1
-SCHEMA = "5042244c4418021ab2399f1f821d82e46ed0bcad7085665ed371c77da3a8d1da"
+VERSION = 2
+SCHEMA = "8090fe29c81fe476ebb4d8fc3f397925c0cad3b54d725e307ae0768412433896"
 """The fingerprint of VERSION's tables, indexes and triggers."""
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 

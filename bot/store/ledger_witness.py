@@ -15,6 +15,11 @@ _ABOUT_VOTE = "SELECT 1 FROM audit WHERE subject = 'request/' || vote.request"
 _ABOUT_SEND = (
     "SELECT 1 FROM audit WHERE subject = 'dispatch/' || run || '/' || purpose || '-' || batch"
 )
+_ABOUT_SUBSCRIPTION = "SELECT 1 FROM audit WHERE subject = 'digest/' || id"
+_ABOUT_SLOT = (
+    "SELECT 1 FROM audit WHERE subject = 'digest/' || subscription || '/' || local_date"
+    " AND kind = 'digest.posted'"
+)
 
 _CHECKS = (
     (
@@ -40,6 +45,15 @@ _CHECKS = (
         f"SELECT run || '/' || purpose || '-' || batch FROM dispatch WHERE state = 'planned'"
         f" AND EXISTS ({_ABOUT_SEND} AND kind IN {_SENDS})",
         "the send {} is planned, but it went out",
+    ),
+    (
+        f"SELECT id FROM subscription WHERE NOT EXISTS ({_ABOUT_SUBSCRIPTION} AND kind = 'digest.subscribed')",
+        "nobody asked for the digest {}",
+    ),
+    (
+        "SELECT subscription || '/' || local_date FROM slot"
+        f" WHERE (state = 'posted') != EXISTS ({_ABOUT_SLOT})",
+        "the digest {} was posted, or was not",
     ),
 )
 

@@ -1,7 +1,8 @@
 """Going on with a ledger that is older than its head: nothing that was open then may count any more.
 
 What the older copy has forgotten may have been sent. So every open request expires, every planned send is dropped,
-every open run ends as lost track of, clicks that wait are discarded, and ids that may have been used are left out.
+every open run ends as lost track of, every open slot of a digest becomes unknown, clicks that wait are discarded, and
+ids that may have been used are left out.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from bot.core.ports import Clock
 from bot.core.requests import Request, RequestState, void
 from bot.core.running import moved, run_id
 from bot.core.runs import Dispatch, DispatchState, Run, RunState
+from bot.core.schedules import OPEN_SLOTS, Slot, SlotState
+from bot.core.schedules import moved as moved_slot
 from bot.store.heads import HeadKeeper, kept_heads, load_key, supersede
 from bot.store.ledger import SqliteLedger
 from bot.store.ledger_change import SqliteChange
 from bot.store.opening import LedgerPlace, boot_id, open_ledger
 
 WHY = "the ledger was restored from an older copy"
-KIND = "R"
+KINDS = ("R", "D")
 SKIPPED_AT_LEAST = 100
-"""Ids of requests to leave out. Where the lost rows of the log can be counted and are more: as many as they."""
+"""Ids of each kind to leave out. Where the lost rows of the log can be counted and are more: as many as they."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Accepted:
     requests: tuple[str, ...]
     runs: tuple[str, ...]
     sends: int
+    slots: int
     clicks: int
 
 
@@ -81,14 +85,16 @@ def _accept(ledger: SqliteLedger, heads: Sequence[Head], reason: str, now: datet
     runs = ledger.runs()
     with ledger.change() as change:
         clicks = change.discard_clicks()
-        change.skip_ids(KIND, max(SKIPPED_AT_LEAST, lost))
+        for kind in KINDS:
+            change.skip_ids(kind, max(SKIPPED_AT_LEAST, lost))
         for request in waiting:
             expired = void(request, now, why=WHY)
             change.save_request(expired.request, expired.entries)
         sends = sum(_drop_planned(change, ledger.dispatches(run.id)) for run in runs)
         ended = [_end(change, run, now) for run in runs if run.is_open]
         ended += [_bury(change, ledger, request, now) for request in _without_run(ledger, runs)]
-        accepted = Accepted(tuple(one.id for one in waiting), tuple(ended), sends, clicks)
+        slots = sum(_lose_slots(change, ledger.slots(one.id)) for one in ledger.subscriptions())
+        accepted = Accepted(tuple(one.id for one in waiting), tuple(ended), sends, slots, clicks)
         _redraw(change, ledger, accepted)
         body = {
             "reason": reason,
@@ -97,6 +103,7 @@ def _accept(ledger: SqliteLedger, heads: Sequence[Head], reason: str, now: datet
             "requests": list(accepted.requests),
             "runs": list(accepted.runs),
             "sends": sends,
+            "slots": slots,
             "clicks": clicks,
         }
         change.audit(Entry("ledger.restore_accepted", OPERATOR.id, f"ledger/{ledger.id}", body))
@@ -110,6 +117,15 @@ def _drop_planned(change: SqliteChange, dispatches: Sequence[Dispatch]) -> int:
         entry = Entry("dispatch.dropped", OPERATOR.id, dispatch.subject, {"reason": WHY})
         change.move_dispatch(dropped, was=dispatch.state, entries=[entry])
     return len(planned)
+
+
+def _lose_slots(change: SqliteChange, slots: Sequence[Slot]) -> int:
+    """Whether they were posted afterwards nobody knows here: they are looked for, and never posted."""
+    undecided = [one for one in slots if one.state in OPEN_SLOTS]
+    for slot in undecided:
+        lost, entry = moved_slot(slot, SlotState.UNKNOWN, why=WHY, actor=OPERATOR.id)
+        change.move_slot(lost, was=slot.state, entries=[entry])
+    return len(undecided)
 
 
 def _end(change: SqliteChange, run: Run, now: datetime) -> str:

@@ -122,6 +122,10 @@ class Worker:
         """The jobs that fail at present, for the doctor and for health."""
         return tuple(failure for loop in self._loops for failure in loop.failures)
 
+    def doubt(self) -> str:
+        """Why the wall clock cannot be believed now; empty when it can."""
+        return self._context.clock_watch.doubt()
+
     @property
     def is_alive(self) -> bool:
         """Whether its threads are at work."""

@@ -25,6 +25,7 @@ from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
 from bot.services.installs import Installs
 from bot.services.intake import Intake, Reply
+from bot.services.subscribing import Subscribing
 from bot.services.surveying import Surveyor
 from bot.store.ledger import SqliteLedger
 from tests.commands import fleet
@@ -171,6 +172,7 @@ class World:
         handlers = (
             Asking(self.ledger, self.surveyor, clock=self.clock).handlers()
             | Decisions(self.ledger, self.rules, clock=self.clock).handlers()
+            | Subscribing(self.ledger, self.rules, clock=self.clock).handlers()
         )
         self.intake = Intake(self.ledger, self.people, handlers, clock=self.clock)
 

@@ -37,8 +37,11 @@ from bot.services.doctor import Doctor
 from bot.services.installs import Installs
 from bot.services.intake import Intake
 from bot.services.people import PersonLookup
+from bot.services.subscribing import Subscribing
 from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
+from bot.slack.digest_poster import DigestParts
+from bot.slack.messages import says
 from bot.slack.noticeboard import Noticeboard
 from bot.store.ledger import SqliteLedger
 from tests.commands import fleet
@@ -109,7 +112,8 @@ class Shop:
     def parts(self, people: PersonLookup, _home: Any) -> Parts:
         decisions = Decisions(self.ledger, {"prod": RULES}, clock=self.clock)
         asking = Asking(self.ledger, self.surveyor, clock=self.clock)
-        handlers = asking.handlers() | decisions.handlers()
+        subscribing = Subscribing(self.ledger, {"prod": RULES}, clock=self.clock)
+        handlers = asking.handlers() | decisions.handlers() | subscribing.handlers()
         self.intake = Intake(self.ledger, people, handlers, clock=self.clock)
         return Parts(
             ledger=self.ledger,
@@ -119,6 +123,10 @@ class Shop:
             objection=decisions.objection,
             moved=lambda: None,
             clock=self.clock,
+            digests=DigestParts(
+                compose=lambda environment, _since, now: f"{environment} as of {now:%H:%M}",
+                draw=lambda _, slot, report, _missed: says(f"Digest {slot.key}: {report}"),
+            ),
         )
 
     def draw(self, notice: Notice) -> Card:

@@ -133,7 +133,7 @@ def running(
         if engine.worker is not None:
             engine.worker.stop(0)  # it was told to, and given its time, before
         if not ledger.read_only_reason:
-            keeper.after_dispatch()
+            keeper.after_change()
         ledger.close()
 
 

@@ -1,6 +1,7 @@
 """A copy of the ledger that was opened and checked. A copy that was not is no backup, and does not stay.
 
-Never a copy of the file: that may catch half a commit.
+Never a copy of the file: that may catch half a commit, and would not say that it is a copy. A backup says so in its
+header, so that it changes nothing where it is put in place of the ledger before a person has accepted it.
 """
 
 from __future__ import annotations
@@ -67,17 +68,19 @@ def _copy(source: Path, target: Path) -> None:
         closing(open_database(target, pragmas=pragmas)) as there,
     ):
         here.backup(there, pages=PAGES, sleep=PAUSE_S)
+        ledger_start.mark_as_copy(there)
 
 
 def _checked(path: Path, ledger: SqliteLedger, before: Head) -> Head:
     """The head of the copy at `path`. Raises StorageError when anything about it is not as it was in the ledger."""
     with closing(open_for_reading(path)) as connection:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
-        whole = found == ["ok"] and ledger_start.fingerprint(connection) == ledger_start.SCHEMA
+        whole = found == ["ok"] and not ledger_start.wrong_tables(connection)
+        marked = ledger_start.is_copy(connection)
         broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     copy = SqliteLedger.open_for_reading(path, clock=lambda: datetime.now(UTC), key=ledger.key)
     chain = copy.verify(before)
-    if not whole or broken or not chain.sound or copy.id != ledger.id:
+    if not whole or not marked or broken or not chain.sound or copy.id != ledger.id:
         problem = chain.problem or "its tables are not those of a ledger"
         raise StorageError(
             f"The backup does not verify: {problem if found == ['ok'] else '; '.join(found)}.",

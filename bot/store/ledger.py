@@ -22,9 +22,9 @@ from bot.core.runs import Dispatch, NodeResult, Run
 from bot.store import ledger_chain as chain
 from bot.store import ledger_lock, ledger_start
 from bot.store import ledger_rows as rows
+from bot.store.doubts import Doubt
 from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import LedgerFile
-from bot.store.ledger_witness import unwitnessed
 from bot.store.rows import from_time, to_time
 
 INBOX_LIMIT = 10_000
@@ -46,6 +46,7 @@ class SqliteLedger:
         clock: Clock,
         boot: str = "",
         lock: int | None = None,
+        newest_us: int = 0,
     ) -> None:
         self.id = id
         self.key = key
@@ -53,7 +54,8 @@ class SqliteLedger:
         self._clock = clock
         self._boot = boot
         self._lock = lock
-        self._after_dispatch: Callable[[], None] = lambda: None
+        self._newest_us = newest_us
+        self._after_change: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -65,12 +67,15 @@ class SqliteLedger:
         boot: str = "",
         anchors: Iterable[Head] = (),
         doubt: str = "",
+        heads_in: str = "",
+        accepting: bool = False,
         allow_network: bool = False,
     ) -> SqliteLedger:
         """The ledger at `path`, made where there is none, for this process alone until `close`.
 
-        `anchors` are the heads that were kept elsewhere, `doubt` is what is wrong with them. Whatever is wrong with
-        the file is `read_only_reason`. Raises StorageError when another process has it, on a network file system
+        `anchors` are the heads that were kept elsewhere, `doubt` is what is wrong with them; where `heads_in` names
+        their place, a ledger with requests must have one. With `accepting` a backup may be written. Whatever is wrong
+        with the file is `read_only_reason`. Raises StorageError when another process has it, on a network file system
         unless `allow_network`, and when the directory cannot be used.
         """
         kind = "" if allow_network else ledger_lock.network_file_system(path.parent)
@@ -81,13 +86,14 @@ class SqliteLedger:
             )
         lock = ledger_lock.take_lock(path.with_name("ledger.lock"))
         try:
-            file, ledger = ledger_start.start(
-                path, clock=clock, boot=boot, anchors=tuple(anchors), doubt=doubt
+            kept = ledger_start.Kept(tuple(anchors), doubt, heads_in)
+            file, ledger, newest_us = ledger_start.start(
+                path, clock=clock, boot=boot, kept=kept, accepting=accepting
             )
         except BaseException:
             ledger_lock.release(lock)
             raise
-        return cls(file, id=ledger, key=key, clock=clock, boot=boot, lock=lock)
+        return cls(file, id=ledger, key=key, clock=clock, boot=boot, lock=lock, newest_us=newest_us)
 
     @classmethod
     def open_for_reading(cls, path: Path, *, clock: Clock, key: bytes = b"") -> SqliteLedger:
@@ -109,9 +115,18 @@ class SqliteLedger:
         """Why nothing may change (a restored backup, a broken chain, …); empty when all is well."""
         return self._file.read_only_reason
 
-    def watch_dispatches(self, told: Callable[[], None]) -> None:
-        """Call `told` after every change in which a send moved, before whoever made it goes on."""
-        self._after_dispatch = told
+    @property
+    def doubt(self) -> Doubt | None:
+        """What kind of wrong made it read-only at its start; None when nothing did."""
+        return self._file.doubt
+
+    def newest_at(self) -> datetime | None:
+        """The newest moment that its log and the kept heads knew of when it was opened: no clock may be behind it."""
+        return chain.moment(self._newest_us) if self._newest_us else None
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """Call `told` after every change that wrote to the audit log, before whoever made it goes on."""
+        self._after_change = told
 
     def close(self) -> None:
         """Let another process have it."""
@@ -163,8 +178,8 @@ class SqliteLedger:
                 yield change
             finally:
                 change.end()
-        if change.moved_dispatch:
-            self._after_dispatch()
+        if change.audited:
+            self._after_change()
 
     def requests(self, *, only_open: bool = False) -> tuple[Request, ...]:
         """Requests, newest first."""
@@ -275,11 +290,12 @@ class SqliteLedger:
         return replace(head, mac=head_mac(self.key, head)) if self.key else head
 
     def verify(self, anchor: Head | None = None) -> Finding:
-        """Check the whole chain, and that the tables hold nothing which it contradicts."""
+        """Check the whole chain, that triggers guard it, and that the tables hold nothing which it contradicts."""
         found = chain.verify(self.id, self.links(), anchor=anchor)
         if found.sound:
             with self._file.reading() as connection:
-                found = replace(found, problem=unwitnessed(connection))
+                problem = ledger_start.wrong_tables(connection)
+                found = replace(found, problem=problem or ledger_start.contradiction(connection))
         return found
 
 

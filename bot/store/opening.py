@@ -32,25 +32,31 @@ def open_ledger(
 ) -> tuple[SqliteLedger, HeadKeeper]:
     """The ledger for this process alone, made where there is none, and the keeper of its heads.
 
-    The head is kept after every move of a send, before anything else happens. Call the keeper's `hourly` from a loop
-    and its `keep` before `close`. Raises StorageError and ConfigurationError.
+    The head is kept after every change that writes to the audit log, before anything else happens. Call the keeper's
+    `hourly` from a loop and its `keep` before `close`. Raises StorageError and ConfigurationError.
     """
-    key = load_key(place.data_dir, given=place.key, make=True)
+    key = load_key(place.data_dir, given=place.key, make=True, beside=place.path)
+    ledger = open_with(place, key, clock=clock, boot=boot)
+    keeper = HeadKeeper(ledger, place.head_dir)
+    if not ledger.read_only_reason:
+        ledger.watch(keeper.after_change)
+        keeper.after_change()
+    return ledger, keeper
+
+
+def open_with(place: LedgerPlace, key: bytes, *, clock: Clock, boot: str = "") -> SqliteLedger:
+    """The ledger for this process alone, compared with the heads that were kept. Raises StorageError."""
     heads, doubt = kept_heads(place.head_dir, key=key)
-    ledger = SqliteLedger.open(
+    return SqliteLedger.open(
         place.path,
         clock=clock,
         key=key,
         boot=boot or boot_id(),
         anchors=heads,
         doubt=doubt,
+        heads_in=str(place.head_dir),
         allow_network=place.allow_network,
     )
-    keeper = HeadKeeper(ledger, place.head_dir)
-    if not ledger.read_only_reason:
-        ledger.watch_dispatches(keeper.after_dispatch)
-        keeper.after_dispatch()
-    return ledger, keeper
 
 
 def open_for_reading(place: LedgerPlace, *, clock: Clock) -> SqliteLedger:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 import stat
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.core.audit import Head, has_seal
+from bot.core.audit import Head, has_seal, head_mac
 from bot.core.errors import ConfigurationError, StorageError, UsageError
 from bot.core.runs import DispatchState
-from bot.store.heads import HeadKeeper, head_from, head_path, kept_heads, load_key, read_head
+from bot.store.heads import (
+    HeadKeeper,
+    head_body,
+    head_from,
+    head_path,
+    kept_heads,
+    load_key,
+    read_head,
+)
 from bot.store.opening import LedgerPlace, open_for_reading, open_ledger
 from bot.store.restore import accept_restore
 from tests.store.ledgers import (
@@ -23,6 +32,7 @@ from tests.store.ledgers import (
     KEY,
     NOW,
     StillClock,
+    a_plan,
     ask,
     begin,
     move,
@@ -232,6 +242,38 @@ def test_a_ledger_with_requests_needs_a_head(tmp_path: Path) -> None:
     back, _ = open_ledger(place, clock=StillClock())
     assert back.read_only_reason == ""
     back.close()
+
+
+def test_the_newest_moment_is_that_of_the_log_or_of_a_kept_head(tmp_path: Path) -> None:
+    """As it was before the start, so that a clock that was set back cannot hide it."""
+    place, clock = a_place(tmp_path), StillClock()
+    newest = []
+    for hours in (0, 1, -1, -1):
+        clock.now = NOW + timedelta(hours=hours)
+        ledger, _ = open_ledger(place, clock=clock)
+        newest.append(ledger.newest_at())
+        ask(ledger, a_plan(len(newest)))
+        newest.append(ledger.newest_at())
+        ledger.close()
+    later = NOW - timedelta(hours=1)
+    assert newest == [
+        None,
+        None,
+        NOW,
+        NOW,
+        NOW + timedelta(hours=1),
+        NOW + timedelta(hours=1),
+        later,
+        later,
+    ]
+    (path,) = place.head_dir.iterdir()
+    head = ledger.head()
+    ahead = replace(head, at_us=head.at_us + 5 * 3600 * 10**6)
+    sealed = replace(ahead, mac=head_mac(ledger.key, ahead))
+    path.write_text(json.dumps(dict(head_body(sealed))))
+    again, _ = open_ledger(place, clock=clock)
+    assert again.newest_at() == NOW + timedelta(hours=4)
+    again.close()
 
 
 def test_the_terminal_reads_beside_the_bot(tmp_path: Path) -> None:

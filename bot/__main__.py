@@ -198,17 +198,21 @@ def audit_head(path: Path | None, *, as_json: bool) -> None:
 @_json
 @_configuration
 def backup(path: Path | None, directory: Path | None, *, as_json: bool) -> None:
-    """Back the ledger up into DIRECTORY (else `backup` in data_dir), and check the copy.
+    """Back the ledger up into DIRECTORY (else [ledger] backup_dir), and check the copy.
 
-    It may be in use. A copy that does not verify is deleted and reported.
+    It may be in use. A copy that does not verify is deleted and reported. The running bot makes backups by itself.
     """
-    _on_ledger(
-        path,
-        lambda auditing, place, clock: auditing.back_up(
-            place, directory, clock=clock, as_json=as_json
-        ),
-        as_json=as_json,
-    )
+    from bot import terminal
+
+    def work() -> int:
+        from bot import auditing
+        from bot.config import load_settings
+
+        settings = load_settings(path)
+        place, target = auditing.ledger_place(settings), directory or auditing.backup_dir(settings)
+        return auditing.back_up(place, target, clock=lambda: datetime.now(UTC), as_json=as_json)
+
+    sys.exit(terminal.run(work, as_json=as_json, color=None))
 
 
 @cli.group()
@@ -239,7 +243,7 @@ def ledger_accept_restore(path: Path | None, *, yes: bool, rewritten: bool) -> N
         return click.confirm("Make everything void that is open in it, and go on?", err=True)
 
     def work() -> int:
-        from bot import auditing, restoring
+        from bot import anchors, auditing, restoring
         from bot.config import load_settings
 
         settings = load_settings(path)
@@ -249,6 +253,7 @@ def ledger_accept_restore(path: Path | None, *, yes: bool, rewritten: bool) -> N
             clock=clock,
             rewritten=rewritten,
             strange=lambda: restoring.look(settings, place, clock=clock),
+            elsewhere=anchors.elsewhere(settings),
             confirm=confirm,
         )
 

@@ -314,6 +314,7 @@ class App:
             clock=self._clock,
             commands=commands,
             upkeep=self._running.upkeep().findings if self._running is not None else None,
+            troubles=self._running.troubles if self._running is not None else tuple,
         )
 
     def _changes_anything(self) -> bool:

@@ -18,7 +18,6 @@ from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_for_reading
 
 NOT_WHOLE = 1
-BACKUPS = "backup"
 
 
 def ledger_place(settings: Settings) -> LedgerPlace:
@@ -94,12 +93,17 @@ def show_head(place: LedgerPlace, *, clock: Clock, as_json: bool) -> int:
     return 0
 
 
-def back_up(place: LedgerPlace, directory: Path | None, *, clock: Clock, as_json: bool) -> int:
+def backup_dir(settings: Settings) -> Path:
+    """Where backups are kept."""
+    return settings.data_dir / settings.ledger.backup_dir.expanduser()
+
+
+def back_up(place: LedgerPlace, directory: Path, *, clock: Clock, as_json: bool) -> int:
     """Make a backup and check it. Returns the exit code; raises StorageError when there is none now."""
     from bot.store.backup import back_up as make
 
     ledger = open_for_reading(place, clock=clock)
-    backup = make(ledger, directory or place.data_dir / BACKUPS, now=clock())
+    backup = make(ledger, directory, now=clock())
     if as_json:
         told = {
             "schema": "patchbot.backup/1",

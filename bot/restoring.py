@@ -14,7 +14,7 @@ from bot.core.errors import AwsError
 from bot.core.marks import PREFIX
 from bot.core.ports import Clock
 from bot.core.wording import counted, listed
-from bot.store.opening import LedgerPlace, open_for_reading
+from bot.store.opening import Elsewhere, LedgerPlace, open_for_reading
 from bot.store.restore import Accepted, Trouble, accept_restore, what_is_wrong
 
 HISTORY = timedelta(days=30)  # AWS forgets older commands
@@ -96,15 +96,16 @@ def accept(
     clock: Clock,
     rewritten: bool,
     strange: Callable[[], Strange],
+    elsewhere: Elsewhere | None,
     confirm: Callable[[str, Trouble], bool],
 ) -> int:
     """Go on with a restored ledger, once a person has agreed. Returns the exit code.
 
     Raises UsageError where there is nothing to accept, or only with `rewritten`.
     """
-    trouble = what_is_wrong(place, clock=clock)
+    trouble = what_is_wrong(place, clock=clock, elsewhere=elsewhere)
     if trouble.forged and not rewritten:
-        accept_restore(place, clock=clock)  # says why not
+        accept_restore(place, clock=clock, elsewhere=elsewhere)  # says why not
     said = [f"The ledger is read-only: {trouble.reason}."]
     if trouble.forged:
         said = [REWRITTEN.format(reason=trouble.reason)]
@@ -122,7 +123,10 @@ def accept(
         "unknown_commands": [one.command_id for _, one in seen.found],
         "not_looked": list(seen.unseen),
     }
-    _tell(accept_restore(place, clock=clock, rewritten=rewritten, noted=noted), seen)
+    accepted = accept_restore(
+        place, clock=clock, rewritten=rewritten, noted=noted, elsewhere=elsewhere
+    )
+    _tell(accepted, seen)
     return 0
 
 

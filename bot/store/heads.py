@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bot.core.audit import Head, has_seal, parse_code
 from bot.core.errors import ConfigurationError, StorageError, UsageError
@@ -137,7 +137,23 @@ def read_head(given: str, *, key: bytes = b"") -> Head:
     return head
 
 
-def kept_heads(directory: Path, *, key: bytes) -> tuple[tuple[Head, ...], str]:
+class Kept(NamedTuple):
+    """Heads that were kept, and what is wrong with them ("" when nothing is)."""
+
+    heads: tuple[Head, ...]
+    doubt: str = ""
+
+
+def sealed(kept: Kept, *, key: bytes, where: str) -> Kept:
+    """Those with our seal; one without is a doubt. Without a key no seal is checked."""
+    broken = [head for head in kept.heads if key and not has_seal(key, head)]
+    if not broken:
+        return kept
+    doubt = f"the seal of the head {broken[0].code} in {where} is broken: it was changed, or the key was"
+    return Kept(tuple(head for head in kept.heads if head not in broken), kept.doubt or doubt)
+
+
+def kept_heads(directory: Path, *, key: bytes) -> Kept:
     """The heads in a directory, and what is wrong with it ("" when nothing is). Without a key no seal is checked."""
     heads: list[Head] = []
     doubt = ""
@@ -153,7 +169,7 @@ def kept_heads(directory: Path, *, key: bytes) -> tuple[tuple[Head, ...], str]:
                 )
     except (OSError, ValueError) as error:
         doubt = f"a head that was kept in {directory} cannot be read ({error})"
-    return tuple(heads), doubt
+    return Kept(tuple(heads), doubt)
 
 
 class HeadKeeper:

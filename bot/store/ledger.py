@@ -27,6 +27,8 @@ from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import LedgerFile
 from bot.store.rows import from_time, to_time
 
+ACCEPTED = "ledger.restore_accepted"
+"""The kind of the entry with which an older copy became the ledger."""
 INBOX_LIMIT = 10_000
 """Clicks that wait to be taken up; more are refused, and the clicker sees an error."""
 
@@ -278,6 +280,16 @@ class SqliteLedger:
         """Links of the audit log, newest first; `subject` and `kind` match from the start, by whole parts."""
         with self._file.reading(as_bytes=True) as connection:
             return chain.newest(connection, actor=actor, subject=subject, kind=kind, limit=limit)
+
+    def line(self) -> str:
+        """Which line of its history it is on: "" until a restore was accepted, then the link of the last one."""
+        last = self.audit(kind=ACCEPTED, limit=1)
+        return f"{last[0].seq}-{last[0].hash.hex()[:8]}" if last else ""
+
+    def given_up(self) -> frozenset[str]:
+        """The heads ("<ledger> <code>") of lines that were given up when a restore was accepted."""
+        bodies = (json.loads(link.body) for link in self.audit(kind=ACCEPTED, limit=10_000))
+        return frozenset(str(code) for body in bodies for code in body.get("kept", ()))
 
     def links(self) -> Iterator[Link]:
         """Every link from the first. Read in parts: nobody waits for a slow reader."""

@@ -20,10 +20,10 @@ from bot.core.running import moved, run_id
 from bot.core.runs import Dispatch, DispatchState, Run, RunState
 from bot.store.doubts import FORGED, Doubt
 from bot.store.heads import HeadKeeper, kept_heads, load_key, supersede
-from bot.store.ledger import SqliteLedger
+from bot.store.ledger import ACCEPTED, SqliteLedger
 from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_start import mark_as_original
-from bot.store.opening import LedgerPlace, boot_id, open_with
+from bot.store.opening import Elsewhere, LedgerPlace, boot_id, kept_elsewhere, open_with
 
 WHY = "the ledger was restored from an older copy"
 KIND = "R"
@@ -61,21 +61,26 @@ def accept_restore(
     clock: Clock,
     rewritten: bool = False,
     noted: Mapping[str, Any] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Accepted:
     """Make the ledger at `place` writable again, although it is older than its head, a backup, or has no head.
 
     With `rewritten` also one whose history or heads somebody changed. A lost key is made anew. `noted` goes into the
-    audit entry. Raises UsageError when there is nothing to accept, or nothing without `rewritten`; StorageError when
+    audit entry; `elsewhere` as in `open_ledger`.
+
+    Raises UsageError when there is nothing to accept, or nothing without `rewritten`; StorageError when
     the ledger is damaged, which is never accepted, and when another process has it.
     """
-    trouble = what_is_wrong(place, clock=clock)
+    trouble = what_is_wrong(place, clock=clock, elsewhere=elsewhere)
     if trouble.forged and not rewritten:
         raise UsageError(
             f"This is no older copy: {trouble.reason}.",
             hint="Find out who did that before you go on: see “When it is not whole” in docs/security.md. To go on all"
             " the same: `patchbot ledger accept-restore --rewritten`.",
         )
-    heads, _ = kept_heads(place.head_dir, key=b"")  # superseded whatever their seals are
+    # Given up whatever their seals are.
+    outside = kept_elsewhere(place, elsewhere, clock=clock)
+    heads = (*kept_heads(place.head_dir, key=b"").heads, *outside.heads)
     ledger = SqliteLedger.open(
         place.path,
         clock=clock,
@@ -94,12 +99,14 @@ def accept_restore(
     return accepted
 
 
-def what_is_wrong(place: LedgerPlace, *, clock: Clock) -> Trouble:
+def what_is_wrong(
+    place: LedgerPlace, *, clock: Clock, elsewhere: Elsewhere | None = None
+) -> Trouble:
     """Why the ledger at `place` may not be written. Raises UsageError when it may, StorageError as `open_ledger`."""
     if not place.path.is_file():
         raise UsageError(f"There is no ledger {place.path}: nothing to accept.")
     key = load_key(place.data_dir, given=place.key)
-    ledger = open_with(place, key, clock=clock)
+    ledger = open_with(place, key, clock=clock, elsewhere=elsewhere)
     doubt, reason = ledger.doubt, ledger.read_only_reason
     ledger.close()
     if doubt is None and key:
@@ -148,7 +155,7 @@ def _accept(
             "sends": sends,
             "clicks": clicks,
         }
-        change.audit(Entry("ledger.restore_accepted", OPERATOR.id, f"ledger/{ledger.id}", body))
+        change.audit(Entry(ACCEPTED, OPERATOR.id, f"ledger/{ledger.id}", body))
     return accepted
 
 

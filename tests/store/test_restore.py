@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -16,7 +17,7 @@ import pytest
 from bot.core.errors import Conflict, StorageError, UsageError
 from bot.core.requests import RequestState, approve, cancel, deny
 from bot.core.runs import DispatchState, RunState
-from bot.store.backup import back_up
+from bot.store.backup import Backups, back_up, backups
 from bot.store.heads import read_head
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_ledger
@@ -163,8 +164,9 @@ def test_a_backup_says_that_it_is_one_wherever_it_comes_back(
 
 def opened_and_closed(place: LedgerPlace) -> str:
     ledger = opened(place)
+    reason = ledger.read_only_reason
     ledger.close()
-    return ledger.read_only_reason
+    return reason
 
 
 def test_a_restore_revives_no_request_that_was_ended(place: LedgerPlace, tmp_path: Path) -> None:
@@ -306,3 +308,54 @@ def _nothing_can_be_sent(ledger: SqliteLedger) -> None:
         if request.state is RequestState.APPROVED:
             with pytest.raises(Conflict):
                 begin(ledger, request)
+
+
+def test_backups_are_made_when_due_and_old_ones_go_after_a_good_new_one(
+    place: LedgerPlace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copies = tmp_path / "copies"
+    ledger = opened(place)
+    made = Backups(ledger, copies, every=timedelta(hours=1), keep=3)
+    for minutes in (0, 59, 60, 119, 120, 180, 240):
+        made.when_due(NOW + timedelta(minutes=minutes))
+    hours = [NOW + timedelta(hours=hour) for hour in (4, 3, 2)]
+    assert [at for at, _ in backups(copies)] == hours
+    assert len(list(copies.iterdir())) == 6
+    stranger = copies / "ledger-of-somebody.db"
+    stranger.touch()
+    ask(ledger)
+    with closing(sqlite3.connect(place.path)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_no_update")
+    made.when_due(NOW + timedelta(hours=5))
+    assert "does not verify" in made.trouble
+    assert "does not verify" in caplog.text
+    assert [at for at, _ in backups(copies)] == hours
+    made.when_due(
+        NOW + timedelta(hours=5, minutes=1)
+    )  # a failure is tried again as often, not at once
+    assert caplog.text.count("does not verify") == 1
+    ledger.close()
+    assert stranger.exists()
+
+
+def test_backups_go_on_from_those_that_are_there(place: LedgerPlace, tmp_path: Path) -> None:
+    """A start makes none too many; a clock that was set back makes one, which stays."""
+    copies = tmp_path / "copies"
+    ledger = opened(place)
+    back_up(ledger, copies, now=NOW)
+    old = copies / ".ledger-1.partial"
+    old.touch()
+    os.utime(old, (0, 0))
+    fresh = copies / ".ledger-2.partial"
+    fresh.touch()
+    os.utime(fresh, (NOW.timestamp(), NOW.timestamp()))
+    made = Backups(ledger, copies, every=timedelta(hours=1), keep=1)
+    made.when_due(NOW + timedelta(minutes=30))
+    assert [at for at, _ in backups(copies)] == [NOW]
+    made.when_due(NOW - timedelta(hours=2))
+    assert [at for at, _ in backups(copies)] == [NOW - timedelta(hours=2)]
+    made.when_due(NOW - timedelta(hours=1, minutes=1))
+    assert [at for at, _ in backups(copies)] == [NOW - timedelta(hours=2)]
+    assert (old.exists(), fresh.exists()) == (False, True)
+    assert made.trouble == ""
+    ledger.close()

@@ -21,6 +21,7 @@ import click
 if TYPE_CHECKING:
     from bot.core.ports import Clock
     from bot.store.opening import LedgerPlace
+    from bot.store.restore import Trouble
 
 _configuration = click.option(
     "--config",
@@ -197,17 +198,21 @@ def audit_head(path: Path | None, *, as_json: bool) -> None:
 @_json
 @_configuration
 def backup(path: Path | None, directory: Path | None, *, as_json: bool) -> None:
-    """Back the ledger up into DIRECTORY (else `backup` in data_dir), and check the copy.
+    """Back the ledger up into DIRECTORY (else [ledger] backup_dir), and check the copy.
 
-    It may be in use. A copy that does not verify is deleted and reported.
+    It may be in use. A copy that does not verify is deleted and reported. The running bot makes backups by itself.
     """
-    _on_ledger(
-        path,
-        lambda auditing, place, clock: auditing.back_up(
-            place, directory, clock=clock, as_json=as_json
-        ),
-        as_json=as_json,
-    )
+    from bot import terminal
+
+    def work() -> int:
+        from bot import auditing
+        from bot.config import load_settings
+
+        settings = load_settings(path)
+        place, target = auditing.ledger_place(settings), directory or auditing.backup_dir(settings)
+        return auditing.back_up(place, target, clock=lambda: datetime.now(UTC), as_json=as_json)
+
+    sys.exit(terminal.run(work, as_json=as_json, color=None))
 
 
 @cli.group()
@@ -217,21 +222,42 @@ def ledger() -> None:
 
 @ledger.command("accept-restore")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--rewritten", is_flag=True, help="Also where history, heads or key were changed by somebody."
+)
 @_configuration
-def ledger_accept_restore(path: Path | None, *, yes: bool) -> None:
-    """Go on with a ledger that is older than its head, as after a restore.
+def ledger_accept_restore(path: Path | None, *, yes: bool, rewritten: bool) -> None:
+    """Go on with a ledger that was restored: a backup, older than its head, or without any head.
 
-    Open requests expire, planned sends are dropped, open runs end. It is written to the audit log.
+    It lists the commands AWS has that the ledger does not know. Open requests expire, planned sends are dropped, open
+    runs end. It is written to the audit log.
     """
+    from bot import terminal
 
-    def confirm(said: str) -> bool:
+    def confirm(said: str, trouble: Trouble) -> bool:
         click.echo(said, err=True)
-        return yes or click.confirm("Make everything void that is open in it, and go on?", err=True)
+        if yes:
+            return True
+        if trouble.forged:
+            return bool(click.prompt("To go on, type REWRITTEN", err=True) == "REWRITTEN")
+        return click.confirm("Make everything void that is open in it, and go on?", err=True)
 
-    _on_ledger(
-        path,
-        lambda auditing, place, clock: auditing.accept_restore(place, clock=clock, confirm=confirm),
-    )
+    def work() -> int:
+        from bot import anchors, auditing, restoring
+        from bot.config import load_settings
+
+        settings = load_settings(path)
+        place, clock = auditing.ledger_place(settings), lambda: datetime.now(UTC)
+        return restoring.accept(
+            place,
+            clock=clock,
+            rewritten=rewritten,
+            strange=lambda: restoring.look(settings, place, clock=clock),
+            elsewhere=anchors.elsewhere(settings),
+            confirm=confirm,
+        )
+
+    sys.exit(terminal.run(work, as_json=False, color=None))
 
 
 @cli.command()

@@ -333,6 +333,7 @@ class App:
             upkeep=self._running.upkeep().findings if self._running is not None else None,
             queues=queues_of(self.settings),
             deaf=hearing.listening.troubles if hearing is not None else (),
+            troubles=self._running.troubles if self._running is not None else tuple,
         )
 
     def _changes_anything(self) -> bool:

@@ -1,10 +1,9 @@
-"""The ledger from the command line: check it, take it out, back it up, go on after a restore."""
+"""The ledger from the command line: check it, take it out, back it up. `restoring.py` goes on after a restore."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from bot.core.audit import Head, Link
 from bot.core.audit_reports import verification_row
 from bot.core.errors import StorageError
 from bot.core.ports import Clock
-from bot.core.wording import counted, listed
+from bot.core.wording import counted
 from bot.store.heads import head_body, kept_heads, read_head
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_for_reading
 
 NOT_WHOLE = 1
-BACKUPS = "backup"
 
 
 def ledger_place(settings: Settings) -> LedgerPlace:
@@ -48,7 +46,8 @@ def verify(place: LedgerPlace, *, clock: Clock, head: str, as_json: bool) -> int
         _say(f"The audit log is whole: {counted(found.checked, 'row')}{against}.")
         _say(f"Its head is {found.head.code}, of ledger {ledger.id}.")
         if anchor is None:
-            _say("No head was kept elsewhere: a tail that was cut off would not show.")
+            lost = "" if ledger.key else " The ledger's key is not here, so none could be used."
+            _say(f"No head was kept elsewhere: a tail that was cut off would not show.{lost}")
     else:
         where = f"row {found.bad_seq}: " if found.bad_seq is not None else ""
         _say(f"The audit log is NOT whole: {where}{found.problem}.")
@@ -94,12 +93,17 @@ def show_head(place: LedgerPlace, *, clock: Clock, as_json: bool) -> int:
     return 0
 
 
-def back_up(place: LedgerPlace, directory: Path | None, *, clock: Clock, as_json: bool) -> int:
+def backup_dir(settings: Settings) -> Path:
+    """Where backups are kept."""
+    return settings.data_dir / settings.ledger.backup_dir.expanduser()
+
+
+def back_up(place: LedgerPlace, directory: Path, *, clock: Clock, as_json: bool) -> int:
     """Make a backup and check it. Returns the exit code; raises StorageError when there is none now."""
     from bot.store.backup import back_up as make
 
     ledger = open_for_reading(place, clock=clock)
-    backup = make(ledger, directory or place.data_dir / BACKUPS, now=clock())
+    backup = make(ledger, directory, now=clock())
     if as_json:
         told = {
             "schema": "patchbot.backup/1",
@@ -110,29 +114,6 @@ def back_up(place: LedgerPlace, directory: Path | None, *, clock: Clock, as_json
         _say(json.dumps(told, ensure_ascii=False))
     else:
         _say(f"{backup.path}: {backup.size:,} bytes, opened and checked, head {backup.head.code}.")
-    return 0
-
-
-def accept_restore(place: LedgerPlace, *, clock: Clock, confirm: Callable[[str], bool]) -> int:
-    """Go on with a restored ledger, once a person has agreed. Returns the exit code."""
-    from bot.store.restore import accept_restore as accept
-    from bot.store.restore import reason_to_accept
-
-    if not confirm(f"The ledger is read-only: {reason_to_accept(place, clock=clock)}."):
-        _say("Nothing was changed.")
-        return 2
-    accepted = accept(place, clock=clock)
-    parts = (
-        f"{counted(len(accepted.requests), 'request')} expired",
-        f"{counted(len(accepted.runs), 'run')} ended as lost track of",
-        f"{counted(accepted.sends, 'planned send')} dropped",
-        f"{counted(accepted.slots, 'digest')} marked unknown",
-        f"{counted(accepted.clicks, 'click')} discarded",
-    )
-    _say(f"Accepted, and written to the audit log: {listed(parts)}.")
-    _say(
-        "Look in Systems Manager, Run Command, for commands of patchbot that this copy does not know."
-    )
     return 0
 
 

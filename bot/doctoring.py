@@ -9,18 +9,22 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot.config import Settings
 from bot.config.secrets import SLACK_API
 from bot.core.environments import Target
+from bot.core.errors import AwsError
 from bot.core.ports import Clock
 from bot.core.rules import ChangeRules
 from bot.core.wording import counted, listed, span
 from bot.services import queue_checks
 from bot.services.doctor import Check, Finding, Outcome
+
+if TYPE_CHECKING:
+    from bot.store.opening import LedgerPlace
 
 SKEW_WARNED = timedelta(seconds=30)
 SKEW_REFUSED = timedelta(minutes=5)  # Slack refuses older requests, AWS differently signed ones
@@ -62,12 +66,14 @@ def checks(
     upkeep: Callable[[], Iterable[Finding]] | None = None,
     queues: Sequence[queue_checks.Queue] = (),
     deaf: Sequence[str] = (),
+    troubles: Callable[[], Iterable[str]] = tuple,
 ) -> tuple[tuple[str, Check], ...]:
     """All checks by area, in the order in which one would mend things. `deaf` says what fails at listening."""
     targets = dict.fromkeys(target for one in settings.fleet().values() for target in one.targets)
     return (
         ("Configuration", lambda: configuration(settings)),
         ("Clock", lambda: clock_skew(next(iter(targets)), clock)),
+        ("Backups and heads", lambda: ledger(settings, clock, troubles=troubles())),
         *((f"AWS {one}", lambda one=one: rights(gateway, one)) for one in targets),
         *((f"Runs {one}", lambda one=one: runs(commands, one)) for one in targets if commands),
         *((("Ledger and worker", upkeep),) if upkeep is not None else ()),
@@ -116,6 +122,64 @@ def configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "disk", outcome, f"only {free // 1024**2:,} MB free", f"Make room where {path} is."
         )
+
+
+def ledger(settings: Settings, clock: Clock, *, troubles: Iterable[str] = ()) -> Iterator[Finding]:
+    """Whether the ledger could be lost, or an older copy of it go unnoticed. `troubles` are the running bot's."""
+    from bot.auditing import backup_dir, ledger_place
+    from bot.store.backup import backups
+    from bot.store.heads import kept_heads, load_key
+
+    place = ledger_place(settings)
+    if not place.path.is_file():
+        yield Finding("ledger", Outcome.OK, "none yet: `patchbot serve` makes it")
+        return
+    key = load_key(place.data_dir, given=place.key)
+    heads, doubt = kept_heads(place.head_dir, key=key)
+    if not key:
+        hint = (
+            "Put ledger.key back, or set PATCHBOT_LEDGER_KEY: without it patchbot does not start."
+        )
+        yield Finding("key of the ledger", Outcome.FAILED, "is gone", hint)
+    if doubt or not heads:
+        told = doubt or f"none is kept in {place.head_dir}"
+        hint = "Read “Audit” in docs/security.md before patchbot is started again."
+        yield Finding("heads of the ledger", Outcome.FAILED, told, hint)
+    else:
+        yield Finding("heads of the ledger", Outcome.OK, f"kept in {place.head_dir}")
+    yield from _heads_outside(settings, place)
+    every, newest = settings.ledger.backup_every, backups(backup_dir(settings))[:1]
+    age = clock() - newest[0][0] if newest else None
+    late = "Look for “backup” in the log of patchbot: it makes them while it runs."
+    if age is None:
+        yield Finding("backup", Outcome.WARNING, f"there is none in {backup_dir(settings)}", late)
+    else:
+        outcome = Outcome.OK if age < 2 * every else Outcome.WARNING
+        hint = "" if outcome is Outcome.OK else late
+        yield Finding("backup", outcome, f"the newest is {span(age)} old", hint)
+    for trouble in troubles:
+        yield Finding("keeping them", Outcome.FAILED, trouble, "See the log of patchbot.")
+
+
+def _heads_outside(settings: Settings, place: LedgerPlace) -> Iterator[Finding]:
+    from bot.anchors import head_bucket
+    from bot.store.opening import open_for_reading
+
+    bucket = head_bucket(settings)
+    if bucket is None:
+        return
+    told = open_for_reading(place, clock=lambda: datetime.now(UTC))
+    try:
+        found = bucket.newest(told.id, near=told.head().seq)
+    except AwsError as error:
+        hint = error.hint or "Check the bucket and the rights in docs/aws-rights.md."
+        yield Finding("heads in S3", Outcome.FAILED, f"{bucket.url}: {error.message}", hint)
+    else:
+        outcome = Outcome.OK if found else Outcome.WARNING
+        kept = f"kept in {bucket.url}" if found else f"none is in {bucket.url}"
+        yield Finding("heads in S3", outcome, kept)
+    finally:
+        bucket.close()
 
 
 def clock_skew(target: Target, clock: Clock) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from bot.aws.head_rights import KEEPING, keeping_statements
 from bot.aws.rights import ASSUMING, LISTENING, READING, Right
 from bot.aws.run_rights import CHANGING, FOLLOWING, NODE_TAG, changing_statements
 from bot.chatops.command import AnyCommand
@@ -50,6 +51,7 @@ def documents() -> dict[Path, str]:
         ROOT / "docs" / "aws-rights.md": rights_markdown(),
         ROOT / "deploy" / "iam-reader.json": reader_policy(),
         ROOT / "deploy" / "iam-installer.json": policy_json(changing_statements()),
+        ROOT / "deploy" / "iam-heads.json": policy_json(keeping_statements()),
         ROOT / "docs" / "configuration.md": _between(
             ROOT / "docs" / "configuration.md", configuration_table()
         ),
@@ -141,6 +143,12 @@ def rights_markdown() -> str:
             "what patchbot may patch, or put your own condition there. In the partitions of China and GovCloud the "
             "ARNs begin with `arn:aws-cn` and `arn:aws-us-gov`. Own documents need their ARN beside that of "
             "AWS-RunPatchBaseline.\n",
+            "## Heads in a bucket\n",
+            "Only with `[ledger] head_bucket`. The policy: [deploy/iam-heads.json](../deploy/iam-heads.json), with "
+            "your bucket and prefix in it; give it to the credentials patchbot runs with. Turn on versioning and "
+            "Object Lock for the bucket, better in another account: then nobody on the host can take a head back.\n",
+            *_rights_table(KEEPING),
+            "",
             "`patchbot doctor` tries all that only reads and whether the role can be assumed. It cannot try "
             "`ssm:SendCommand` and `ssm:CancelCommand`: AWS has no dry run of them. The first scan shows it.",
             "",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.auditing import ledger_place
+from bot.anchors import HeadCarrier, elsewhere, head_bucket
+from bot.auditing import backup_dir, ledger_place
 from bot.aws.commands import AwsCommands
 from bot.chatops.digest_posts import slot_card
 from bot.chatops.notices import draw
@@ -29,6 +31,7 @@ from bot.services.subscribing import Subscribing
 from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
 from bot.slack.digest_poster import DigestParts
+from bot.store.backup import Backups
 from bot.store.heads import HeadKeeper
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import open_ledger
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from bot.worker.timing import Timing
 
 LOOK_SECONDS = 60.0
+STOP_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -58,6 +62,19 @@ class Engine:
     timing: Timing | None = None
     worker: Worker | None = None
     hearing: Hearing | None = None
+    backups: Backups | None = None
+    carrier: HeadCarrier | None = None
+
+    def stop_worker(self) -> None:
+        """End the worker, where it was made."""
+        if self.worker is not None:
+            self.worker.stop(0)  # it was told to, and given its time, before
+
+    def troubles(self) -> Iterator[str]:
+        """What fails of keeping the ledger safe, for the doctor."""
+        for one in (self.backups, self.carrier):
+            if one is not None and one.trouble:
+                yield one.trouble
 
     def upkeep(self) -> Upkeep:
         """How the ledger and the worker are doing."""
@@ -116,7 +133,7 @@ def running(
 
     Raises StorageError when another process has the ledger, ConfigurationError for a key that is too short.
     """
-    ledger, keeper = open_ledger(ledger_place(settings), clock=clock)
+    ledger, keeper = open_ledger(ledger_place(settings), clock=clock, elsewhere=elsewhere(settings))
     commands = AwsCommands(gateway)
     surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
     engine = Engine(
@@ -132,25 +149,51 @@ def running(
         timing,
         hearing=create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count),
     )
-    over = threading.Event()
-    hours = threading.Thread(
-        target=_keep_hourly, args=(keeper, clock, over), name="ledger-heads", daemon=True
-    )
-    if not ledger.read_only_reason:
-        hours.start()
-    try:
-        yield engine
-    finally:
-        over.set()
-        if engine.hearing is not None:
-            engine.hearing.stop()
-        if engine.worker is not None:
-            engine.worker.stop(0)  # it was told to, and given its time, before
+    with ExitStack() as stack:
+        stack.callback(ledger.close)
         if not ledger.read_only_reason:
-            keeper.after_dispatch()
-        ledger.close()
+            _keep_outside(engine, stack)
+            _keep_hourly(engine, stack)
+            stack.callback(keeper.after_change)
+        stack.callback(engine.stop_worker)
+        if engine.hearing is not None:
+            stack.callback(engine.hearing.stop)
+        yield engine
 
 
-def _keep_hourly(keeper: HeadKeeper, clock: Clock, over: threading.Event) -> None:
+def _keep_outside(engine: Engine, stack: ExitStack) -> None:
+    """Carry heads to the bucket until the end, where there is one."""
+    bucket = head_bucket(engine.settings)
+    if bucket is not None:
+        carrier = engine.carrier = HeadCarrier(bucket, engine.ledger.line())
+        engine.keeper.watch(carrier.take)
+        carrier.take(engine.ledger.head())
+        carrier.start()
+        stack.callback(carrier.stop)
+
+
+def _keep_hourly(engine: Engine, stack: ExitStack) -> None:
+    """Keep heads and make backups until the end, each in a thread of its own: a slow disk holds up no head."""
+    table = engine.settings.ledger
+    backups = engine.backups = Backups(
+        engine.ledger,
+        backup_dir(engine.settings),
+        every=table.backup_every,
+        keep=table.backup_keep,
+    )
+    over = threading.Event()
+    for name, act in (
+        ("ledger-heads", engine.keeper.hourly),
+        ("ledger-backups", backups.when_due),
+    ):
+        thread = threading.Thread(
+            target=_repeat, args=(act, engine.clock, over), name=name, daemon=True
+        )
+        thread.start()
+        stack.callback(thread.join, STOP_SECONDS)
+    stack.callback(over.set)  # called first
+
+
+def _repeat(act: Callable[[datetime], None], clock: Clock, over: threading.Event) -> None:
     while not over.wait(LOOK_SECONDS):
-        keeper.hourly(clock())
+        act(clock())

@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from bot import doctoring
+from bot.auditing import backup_dir, ledger_place
 from bot.config import Settings, load_settings
 from bot.core.environments import Account, Target
 from bot.services.doctor import Finding, Outcome
+from bot.store.backup import back_up
+from bot.store.opening import open_ledger
 
 TARGET = Target(Account("111122223333"), "eu-central-1")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,6 +39,33 @@ def test_a_sound_configuration(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     assert set(outcomes(doctoring.configuration(settings)).values()) == {Outcome.OK}
     assert list(settings.data_dir.iterdir()) == []
+
+
+def test_a_ledger_that_could_be_lost_or_pass_for_an_older_one(tmp_path: Path) -> None:
+    """No key, no head, an old backup, none: each with what to do. And what the running bot could not keep."""
+    settings = settings_of(tmp_path)
+    assert outcomes(doctoring.ledger(settings, lambda: NOW)) == {"ledger": Outcome.OK}
+    place = ledger_place(settings)
+    found, _ = open_ledger(place, clock=lambda: NOW)
+    assert outcomes(doctoring.ledger(settings, lambda: NOW))["backup"] is Outcome.WARNING
+    back_up(found, backup_dir(settings), now=NOW)
+    found.close()
+    for hours, outcome in ((1.9, Outcome.OK), (2, Outcome.WARNING)):
+        later = NOW + timedelta(hours=hours)
+        assert outcomes(doctoring.ledger(settings, lambda at=later: at)) == {
+            "heads of the ledger": Outcome.OK,
+            "backup": outcome,
+        }
+    (place.data_dir / "ledger.key").unlink()
+    (place.head_dir / f"{found.id}.head").unlink()
+    told = list(doctoring.ledger(settings, lambda: NOW, troubles=["the disk is full"]))
+    assert outcomes(iter(told)) == {
+        "key of the ledger": Outcome.FAILED,
+        "heads of the ledger": Outcome.FAILED,
+        "backup": Outcome.OK,
+        "keeping them": Outcome.FAILED,
+    }
+    assert all(one.hint for one in told if one.outcome is Outcome.FAILED)
 
 
 def test_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:

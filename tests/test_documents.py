@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import documents
+from bot.aws.head_rights import KEEPING
 from bot.aws.rights import LISTENING, READING
 from bot.aws.run_rights import CHANGING, FOLLOWING
 from bot.chatops.registry import Registry
@@ -88,6 +89,14 @@ def test_the_policy_for_installs_is_fenced_as_far_as_iam_can() -> None:
     assert cancel["Action"] == "ssm:CancelCommand"
     page = (ROOT / "docs" / "aws-rights.md").read_text()
     assert "whoever may cancel can cancel every command" in page
+
+
+def test_the_policy_for_heads_puts_and_reads_and_removes_nothing() -> None:
+    policy = json.loads((ROOT / "deploy" / "iam-heads.json").read_text())
+    heads, bucket = policy["Statement"]
+    assert {*heads["Action"], bucket["Action"]} == {right.action for right in KEEPING}
+    assert heads["Action"] == ["s3:PutObject", "s3:GetObject"]
+    assert heads["Resource"].endswith("/heads/*")
 
 
 def test_every_example_of_a_command_is_understood() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from bot.config.members import Table
-from bot.config.values import EnvironmentName, InstanceId, Moment, Pattern, Text
+from bot.config.values import Duration, EnvironmentName, InstanceId, Moment, Pattern, S3Url, Text
 from bot.core.rules import Freeze
 
 
@@ -55,6 +56,24 @@ class LedgerTable(Table):
     head_dir: Path = Field(
         Path("heads"),
         description="where the heads of the audit log are kept, relative to data_dir; best on another disk",
+    )
+    head_bucket: S3Url = Field(
+        "",
+        description="an S3 bucket that keeps the heads, too, like s3://bucket/prefix: what an intruder of the host"
+        " cannot change",
+    )
+    head_bucket_required: StrictBool = Field(
+        False, description="change nothing while the heads in head_bucket cannot be compared"
+    )
+    backup_dir: Path = Field(
+        Path("backup"),
+        description="where backups are kept, relative to data_dir; best on another disk or a share",
+    )
+    backup_every: Duration = Field(
+        timedelta(hours=1), description="how often the running bot backs the ledger up"
+    )
+    backup_keep: StrictInt = Field(
+        48, ge=1, le=10_000, description="how many backups stay in backup_dir"
     )
     allow_network_file_system: StrictBool = Field(
         False, description="keep the ledger on NFS or the like in spite of its locks"

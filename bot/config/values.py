@@ -125,6 +125,13 @@ InstanceId: TypeAlias = Annotated[
     str,
     _matching(r"m?i-[0-9a-f]{8,17}", 'the id of a node. They look like "i-0123456789abcdef0"'),
 ]
+S3Url: TypeAlias = Annotated[
+    str,
+    _matching(
+        r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]*)?)?",
+        'a place in S3. They look like "s3://bucket/prefix"',
+    ),
+]
 Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
 EnvironmentName: TypeAlias = Annotated[

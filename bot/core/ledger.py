@@ -151,6 +151,10 @@ class Ledger(Protocol):
         """Why nothing may change (a restored backup, a broken chain, …); empty when all is well."""
         ...
 
+    def newest_at(self) -> datetime | None:
+        """The newest moment that its log and the kept heads knew of when it was opened: no clock may be behind it."""
+        ...
+
     def put_inbox(self, item: InboxItem) -> bool:
         """Store a click durably. False when its key is known already. Raises StorageError: then do not acknowledge."""
         ...

@@ -13,6 +13,8 @@ from bot.core.commands import SentCommand
 from bot.core.plans import Document, Operation
 from bot.core.runs import Dispatch
 
+PREFIX = "patchbot:"
+"""What every mark begins with, whatever its key was."""
 _SNAPSHOTS = UUID("5f0d2b0e-6f0e-5c57-9f0a-3d0f0a2f7b61")
 
 
@@ -20,7 +22,7 @@ def mark(key: bytes, *, ledger: str, run: str, purpose: str, batch: int, digest:
     """What goes into Comment, at most 100 characters. Nobody without the key can write one that we take for ours."""
     name = f"{run}:{purpose}-{batch}"
     message = "\0".join((ledger, run, purpose, str(batch), digest)).encode()
-    return f"patchbot:{name}:{hmac.new(key, message, hashlib.sha256).hexdigest()[:20]}"
+    return f"{PREFIX}{name}:{hmac.new(key, message, hashlib.sha256).hexdigest()[:20]}"
 
 
 def snapshot_id(ledger: str, run: str) -> str:

@@ -113,7 +113,7 @@ def opened(request: Request, plan: Plan) -> Move:
         "reboots": plan.reboots,
         "reason": request.reason,
         "ticket": request.ticket,
-        "approvals_needed": request.rules.needed,
+        **_terms(request.rules),
         "expires_at": request.expires_at.isoformat(),
         "rehearsal": plan.rehearsal,
     }
@@ -128,6 +128,19 @@ def opened(request: Request, plan: Plan) -> Move:
         )
         entries.append(_entry(request, "approved", "patchbot", {"why": request.ended_why}))
     return Move(request, Decision(True), tuple(entries))
+
+
+def _terms(rules: Rules) -> Mapping[str, Any]:
+    """What an approval needs, as the log keeps it: whoever edits the request contradicts it."""
+    return {
+        "approvals_needed": rules.needed,
+        "four_eyes": rules.four_eyes,
+        "approvers": {
+            "everyone": rules.approvers.everyone,
+            "users": sorted(rules.approvers.users),
+            "usergroups": sorted(rules.approvers.usergroups),
+        },
+    }
 
 
 def approve(request: Request, person: Person, digest: str, now: datetime) -> Move:

@@ -1,15 +1,18 @@
 """A copy of the ledger that was opened and checked. A copy that was not is no backup, and does not stay.
 
-Never a copy of the file: that may catch half a commit.
+Never a copy of the file: that may catch half a commit, and would not say that it is a copy. A backup says so in its
+header, so that it changes nothing where it is put in place of the ledger before a person has accepted it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.core.audit import Head
@@ -23,6 +26,12 @@ from bot.store.ledger_file import open_for_reading
 
 PAGES = 500
 PAUSE_S = 0.005
+LEFT_OVER = timedelta(days=1)
+"""Parts of a backup that was never finished are nobody's after this."""
+_MOMENT = "%Y%m%dT%H%M%S.%fZ"
+_NAME = re.compile(r"ledger-(\d{8}T\d{6}\.\d{6}Z)\.db")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ def back_up(ledger: SqliteLedger, directory: Path, *, now: datetime) -> Backup:
     """Copy `ledger`, which may be in use, to `directory`; its head goes beside it. Raises StorageError when the copy
     cannot be made or does not hold everything the ledger held when it began; nothing of it is left then.
     """
-    name = f"ledger-{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
+    name = f"ledger-{now.astimezone(UTC):{_MOMENT}}"
     path, partial = directory / f"{name}.db", directory / f".{name}.partial"
     before = ledger.head()
     try:
@@ -67,20 +76,82 @@ def _copy(source: Path, target: Path) -> None:
         closing(open_database(target, pragmas=pragmas)) as there,
     ):
         here.backup(there, pages=PAGES, sleep=PAUSE_S)
+        ledger_start.mark_as_copy(there)
 
 
 def _checked(path: Path, ledger: SqliteLedger, before: Head) -> Head:
     """The head of the copy at `path`. Raises StorageError when anything about it is not as it was in the ledger."""
     with closing(open_for_reading(path)) as connection:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
-        whole = found == ["ok"] and ledger_start.fingerprint(connection) == ledger_start.SCHEMA
+        whole = found == ["ok"] and not ledger_start.wrong_tables(connection)
+        marked = ledger_start.is_copy(connection)
         broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     copy = SqliteLedger.open_for_reading(path, clock=lambda: datetime.now(UTC), key=ledger.key)
     chain = copy.verify(before)
-    if not whole or broken or not chain.sound or copy.id != ledger.id:
+    if not whole or not marked or broken or not chain.sound or copy.id != ledger.id:
         problem = chain.problem or "its tables are not those of a ledger"
         raise StorageError(
             f"The backup does not verify: {problem if found == ['ok'] else '; '.join(found)}.",
             hint="It was deleted. Run `patchbot audit verify`: the ledger itself may be damaged.",
         )
     return copy.head()
+
+
+def backups(directory: Path) -> tuple[tuple[datetime, Path], ...]:
+    """The backups in a directory with their moments, newest first. Raises OSError."""
+    names = [(each, _NAME.fullmatch(each.name)) for each in directory.glob("ledger-*.db")]
+    found = [
+        (datetime.strptime(name[1], _MOMENT).replace(tzinfo=UTC), path)
+        for path, name in names
+        if name is not None
+    ]
+    return tuple(sorted(found, reverse=True))
+
+
+class Backups:
+    """Backs a ledger up into `directory` every so often and keeps the newest `keep`. One thread uses it.
+
+    `trouble` says why the last one could not be made; empty when it was.
+    """
+
+    def __init__(
+        self, ledger: SqliteLedger, directory: Path, *, every: timedelta, keep: int
+    ) -> None:
+        self.trouble = ""
+        self._ledger = ledger
+        self._directory = directory
+        self._every = every
+        self._keep = keep
+        self._tried_at: datetime | None = None
+
+    def when_due(self, now: datetime) -> None:
+        """Make one when the last is old enough, or was never made. A failure is logged and tried again as often.
+
+        Old ones go only after a new one was made and checked. To be called as often as one likes.
+        """
+        try:
+            if self._is_due(now):
+                self._tried_at = now
+                made = back_up(self._ledger, self._directory, now=now)
+                self.trouble = ""
+                _log.info("backup %s, %d bytes, head %s", made.path, made.size, made.head.code)
+                self._prune(made.path, now)
+        except (StorageError, OSError) as error:
+            self.trouble = str(error)
+            _log.error("%s", error)
+
+    def _is_due(self, now: datetime) -> bool:
+        last = self._tried_at
+        if last is None:
+            last = max((at for at, _ in backups(self._directory)), default=None)
+        return last is None or not timedelta(0) <= now - last < self._every
+
+    def _prune(self, newest: Path, now: datetime) -> None:
+        """All but the newest ones, the one just made among them whatever the clock said before, and left-overs."""
+        others = [path for _, path in backups(self._directory) if path != newest]
+        for path in others[self._keep - 1 :]:
+            path.unlink(missing_ok=True)
+            path.with_suffix(SUFFIX).unlink(missing_ok=True)
+        for path in self._directory.glob(".ledger-*.partial*"):
+            if now.timestamp() - path.stat().st_mtime > LEFT_OVER.total_seconds():
+                path.unlink(missing_ok=True)

@@ -10,10 +10,11 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bot.core.audit import Head, has_seal, parse_code
 from bot.core.errors import ConfigurationError, StorageError, UsageError
@@ -34,11 +35,14 @@ class HasHead(Protocol):
     def head(self) -> Head: ...
 
 
-def load_key(directory: Path, *, given: str = "", make: bool = False) -> bytes:
+def load_key(
+    directory: Path, *, given: str = "", make: bool = False, beside: Path | None = None
+) -> bytes:
     """The key of the ledger in `directory`: `given` (from PATCHBOT_LEDGER_KEY), else what ledger.key beside it holds.
 
-    Where there is neither, `make` decides: a new random ledger.key, or no key (b""). Raises ConfigurationError for a
-    key that is too short and StorageError for a file that cannot be used.
+    Where there is neither, `make` decides: a new random ledger.key, or no key (b""). None is made for a ledger that is
+    there already at `beside`: its key is lost. Raises ConfigurationError for a key that is too short and StorageError
+    for a file that cannot be used and for a lost key.
     """
     if given:
         return _checked(given, "PATCHBOT_LEDGER_KEY")
@@ -48,6 +52,12 @@ def load_key(directory: Path, *, given: str = "", make: bool = False) -> bytes:
     except FileNotFoundError:
         if not make:
             return b""
+        if beside is not None and beside.exists() and beside.stat().st_size:
+            raise StorageError(
+                f"The key of the ledger {beside} is gone: there is no {path}, and PATCHBOT_LEDGER_KEY is not set.",
+                hint="Put back the one that was there. Where it is lost for good, `patchbot ledger accept-restore`"
+                " makes a new one; what was sent with the old one is not recognised then.",
+            ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(
             f"The key of the ledger {path} cannot be read: {error}.", hint="Check who may read it."
@@ -127,15 +137,31 @@ def read_head(given: str, *, key: bytes = b"") -> Head:
     return head
 
 
-def kept_heads(directory: Path, *, key: bytes) -> tuple[tuple[Head, ...], str]:
-    """The heads in a directory, and what is wrong with it ("" when nothing is)."""
+class Kept(NamedTuple):
+    """Heads that were kept, and what is wrong with them ("" when nothing is)."""
+
+    heads: tuple[Head, ...]
+    doubt: str = ""
+
+
+def sealed(kept: Kept, *, key: bytes, where: str) -> Kept:
+    """Those with our seal; one without is a doubt. Without a key no seal is checked."""
+    broken = [head for head in kept.heads if key and not has_seal(key, head)]
+    if not broken:
+        return kept
+    doubt = f"the seal of the head {broken[0].code} in {where} is broken: it was changed, or the key was"
+    return Kept(tuple(head for head in kept.heads if head not in broken), kept.doubt or doubt)
+
+
+def kept_heads(directory: Path, *, key: bytes) -> Kept:
+    """The heads in a directory, and what is wrong with it ("" when nothing is). Without a key no seal is checked."""
     heads: list[Head] = []
     doubt = ""
     try:
         paths = sorted(directory.glob(f"*{SUFFIX}")) if directory.is_dir() else []
         for path in paths:
             head = head_from(path.read_text("utf-8"))
-            if has_seal(key, head):
+            if not key or has_seal(key, head):
                 heads.append(head)
             else:
                 doubt = (
@@ -143,20 +169,35 @@ def kept_heads(directory: Path, *, key: bytes) -> tuple[tuple[Head, ...], str]:
                 )
     except (OSError, ValueError) as error:
         doubt = f"a head that was kept in {directory} cannot be read ({error})"
-    return tuple(heads), doubt
+    return Kept(tuple(heads), doubt)
 
 
 class HeadKeeper:
-    """Keeps the newest head of a ledger as a file in `directory`. Never replaces it by an older one."""
+    """Keeps the newest head of a ledger as a file in `directory`. Never replaces it by an older one.
+
+    Any thread may use it. `watch` lets others keep it, too.
+    """
 
     def __init__(self, ledger: HasHead, directory: Path) -> None:
         self._ledger = ledger
         self._directory = directory
         self._kept_at: datetime | None = None
+        self._lock = threading.Lock()
+        self._told: Callable[[Head], None] = lambda _: None
+
+    def watch(self, told: Callable[[Head], None]) -> None:
+        """Call `told` with every head that was kept. It must not wait for anything."""
+        self._told = told
 
     def keep(self) -> Head:
         """Write the present head. Raises StorageError."""
-        head = self._ledger.head()
+        with self._lock:  # who comes second would otherwise find a newer head than the own
+            head = self._ledger.head()
+            self._write(head)
+        self._told(head)
+        return head
+
+    def _write(self, head: Head) -> None:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = head_path(self._directory, head.ledger)
@@ -171,10 +212,9 @@ class HeadKeeper:
                 f"The head of the audit log cannot be kept in {self._directory}: {error}.",
                 hint="Check [ledger] head_dir.",
             ) from error
-        return head
 
-    def after_dispatch(self) -> None:
-        """Keep the head; a failure is logged, for what is sent has its intent in the ledger already."""
+    def after_change(self) -> None:
+        """Keep the head; a failure is logged, for what was changed is in the ledger already."""
         try:
             self.keep()
         except StorageError as error:
@@ -184,7 +224,7 @@ class HeadKeeper:
         """Keep the head when the last time is an hour ago. To be called as often as one likes."""
         if self._kept_at is None or not timedelta(0) <= now - self._kept_at < EVERY:
             self._kept_at = now
-            self.after_dispatch()
+            self.after_change()
 
 
 def head_path(directory: Path, ledger: str) -> Path:

@@ -23,11 +23,13 @@ from bot.core.schedules import Slot, Subscription
 from bot.store import ledger_chain as chain
 from bot.store import ledger_lock, ledger_slots, ledger_start
 from bot.store import ledger_rows as rows
+from bot.store.doubts import Doubt
 from bot.store.ledger_change import SqliteChange
 from bot.store.ledger_file import LedgerFile
-from bot.store.ledger_witness import unwitnessed
 from bot.store.rows import from_time, to_time
 
+ACCEPTED = "ledger.restore_accepted"
+"""The kind of the entry with which an older copy became the ledger."""
 INBOX_LIMIT = 10_000
 """Clicks that wait to be taken up; more are refused, and the clicker sees an error."""
 
@@ -47,6 +49,7 @@ class SqliteLedger:
         clock: Clock,
         boot: str = "",
         lock: int | None = None,
+        newest_us: int = 0,
     ) -> None:
         self.id = id
         self.key = key
@@ -54,7 +57,8 @@ class SqliteLedger:
         self._clock = clock
         self._boot = boot
         self._lock = lock
-        self._after_dispatch: Callable[[], None] = lambda: None
+        self._newest_us = newest_us
+        self._after_change: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -66,12 +70,15 @@ class SqliteLedger:
         boot: str = "",
         anchors: Iterable[Head] = (),
         doubt: str = "",
+        heads_in: str = "",
+        accepting: bool = False,
         allow_network: bool = False,
     ) -> SqliteLedger:
         """The ledger at `path`, made where there is none, for this process alone until `close`.
 
-        `anchors` are the heads that were kept elsewhere, `doubt` is what is wrong with them. Whatever is wrong with
-        the file is `read_only_reason`. Raises StorageError when another process has it, on a network file system
+        `anchors` are the heads that were kept elsewhere, `doubt` is what is wrong with them; where `heads_in` names
+        their place, a ledger with requests must have one. With `accepting` a backup may be written. Whatever is wrong
+        with the file is `read_only_reason`. Raises StorageError when another process has it, on a network file system
         unless `allow_network`, and when the directory cannot be used.
         """
         kind = "" if allow_network else ledger_lock.network_file_system(path.parent)
@@ -82,13 +89,14 @@ class SqliteLedger:
             )
         lock = ledger_lock.take_lock(path.with_name("ledger.lock"))
         try:
-            file, ledger = ledger_start.start(
-                path, clock=clock, boot=boot, anchors=tuple(anchors), doubt=doubt
+            kept = ledger_start.Kept(tuple(anchors), doubt, heads_in)
+            file, ledger, newest_us = ledger_start.start(
+                path, clock=clock, boot=boot, kept=kept, accepting=accepting
             )
         except BaseException:
             ledger_lock.release(lock)
             raise
-        return cls(file, id=ledger, key=key, clock=clock, boot=boot, lock=lock)
+        return cls(file, id=ledger, key=key, clock=clock, boot=boot, lock=lock, newest_us=newest_us)
 
     @classmethod
     def open_for_reading(cls, path: Path, *, clock: Clock, key: bytes = b"") -> SqliteLedger:
@@ -110,9 +118,18 @@ class SqliteLedger:
         """Why nothing may change (a restored backup, a broken chain, …); empty when all is well."""
         return self._file.read_only_reason
 
-    def watch_dispatches(self, told: Callable[[], None]) -> None:
-        """Call `told` after every change in which a send moved, before whoever made it goes on."""
-        self._after_dispatch = told
+    @property
+    def doubt(self) -> Doubt | None:
+        """What kind of wrong made it read-only at its start; None when nothing did."""
+        return self._file.doubt
+
+    def newest_at(self) -> datetime | None:
+        """The newest moment that its log and the kept heads knew of when it was opened: no clock may be behind it."""
+        return chain.moment(self._newest_us) if self._newest_us else None
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """Call `told` after every change that wrote to the audit log, before whoever made it goes on."""
+        self._after_change = told
 
     def close(self) -> None:
         """Let another process have it."""
@@ -164,8 +181,8 @@ class SqliteLedger:
                 yield change
             finally:
                 change.end()
-        if change.moved_dispatch:
-            self._after_dispatch()
+        if change.audited:
+            self._after_change()
 
     def requests(self, *, only_open: bool = False) -> tuple[Request, ...]:
         """Requests, newest first."""
@@ -285,6 +302,16 @@ class SqliteLedger:
         with self._file.reading(as_bytes=True) as connection:
             return chain.newest(connection, actor=actor, subject=subject, kind=kind, limit=limit)
 
+    def line(self) -> str:
+        """Which line of its history it is on: "" until a restore was accepted, then the link of the last one."""
+        last = self.audit(kind=ACCEPTED, limit=1)
+        return f"{last[0].seq}-{last[0].hash.hex()[:8]}" if last else ""
+
+    def given_up(self) -> frozenset[str]:
+        """The heads ("<ledger> <code>") of lines that were given up when a restore was accepted."""
+        bodies = (json.loads(link.body) for link in self.audit(kind=ACCEPTED, limit=10_000))
+        return frozenset(str(code) for body in bodies for code in body.get("kept", ()))
+
     def links(self) -> Iterator[Link]:
         """Every link from the first. Read in parts: nobody waits for a slow reader."""
         return chain.links(lambda: self._file.reading(as_bytes=True))
@@ -296,11 +323,12 @@ class SqliteLedger:
         return replace(head, mac=head_mac(self.key, head)) if self.key else head
 
     def verify(self, anchor: Head | None = None) -> Finding:
-        """Check the whole chain, and that the tables hold nothing which it contradicts."""
+        """Check the whole chain, that triggers guard it, and that the tables hold nothing which it contradicts."""
         found = chain.verify(self.id, self.links(), anchor=anchor)
         if found.sound:
             with self._file.reading() as connection:
-                found = replace(found, problem=unwitnessed(connection))
+                problem = ledger_start.wrong_tables(connection)
+                found = replace(found, problem=problem or ledger_start.contradiction(connection))
         return found
 
 

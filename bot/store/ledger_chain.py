@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from bot.core.audit import GENESIS, Finding, Head, Link, check_chain
@@ -12,6 +13,7 @@ from bot.core.errors import StorageError
 from bot.store import ledger_rows as rows
 
 PAGE = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Reading: TypeAlias = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 _SELECT = f"SELECT {', '.join(rows.LINK_COLUMNS)} FROM audit"
@@ -58,6 +60,14 @@ def newest(
         (*parameters, limit),
     )
     return tuple(rows.link(row, errors="replace") for row in found)
+
+
+def moment(at_us: int) -> datetime | None:
+    """The moment in a link; None for one that no calendar has, as in a damaged row."""
+    try:
+        return _EPOCH + timedelta(microseconds=at_us)
+    except OverflowError:
+        return None
 
 
 def head(connection: sqlite3.Connection, ledger: str) -> Head:

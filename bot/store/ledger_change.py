@@ -36,7 +36,7 @@ class SqliteChange:
         self._ledger = ledger
         self._boot = boot
         self._now = now
-        self.moved_dispatch = False
+        self.audited = False
 
     def end(self) -> None:
         """Nothing can be changed through this object any more."""
@@ -58,6 +58,7 @@ class SqliteChange:
         link = replace(link, hash=link_hash(self._ledger, link))
         values = [getattr(link, name) for name in rows.LINK_COLUMNS]
         self._open.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self.audited = True
 
     def next_id(self, kind: str) -> str:
         """A new short id: "R-12" for kind "R"."""
@@ -146,7 +147,6 @@ class SqliteChange:
         }
         with self._step(entries, f"{name} cannot go from {was} to {dispatch.state}.") as connection:
             self._update("dispatch", rows.dispatch_row(dispatch), where=key)
-            self.moved_dispatch = True
             if dispatch.state in _MAY_RUN:
                 (operation,) = connection.execute(
                     "SELECT operation FROM request JOIN run ON run.request = request.id WHERE run.id = ?",

@@ -15,8 +15,10 @@ from urllib.parse import quote
 
 from bot.core.errors import StorageError
 from bot.store.database import BUSY_TIMEOUT_S, has_sound_wal, open_database
+from bot.store.doubts import Doubt
 
 APPLICATION_ID = 0x50544C44  # "PTLD"
+COPY_ID = 0x50544C43  # "PTLC": what `patchbot backup` made, until somebody accepts it
 _log = logging.getLogger(__name__)
 
 _READ_ONLY_HINT = (
@@ -41,13 +43,15 @@ _MAY_INSERT = _MAY_UPDATE | {"audit", "plan", "vote", "node_lock", "receipt"}
 
 class LedgerFile:
     """ledger.db while this process has it. `read_only_reason` says why nothing may change; empty when all is well.
-
-    With `write` False only reading is possible, beside the process that has it.
+    `doubt` is what was found at its start.
     """
 
-    def __init__(self, path: Path, *, read_only_reason: str = "") -> None:
+    def __init__(
+        self, path: Path, *, read_only_reason: str = "", doubt: Doubt | None = None
+    ) -> None:
         self.path = path
         self.read_only_reason = read_only_reason
+        self.doubt = doubt
         self._lock = threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None

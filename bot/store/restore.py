@@ -7,9 +7,10 @@ ids that may have been used are left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from bot.core.audit import Entry, Head
 from bot.core.errors import StorageError, UsageError
@@ -20,10 +21,12 @@ from bot.core.running import moved, run_id
 from bot.core.runs import Dispatch, DispatchState, Run, RunState
 from bot.core.schedules import OPEN_SLOTS, Slot, SlotState
 from bot.core.schedules import moved as moved_slot
+from bot.store.doubts import FORGED, Doubt
 from bot.store.heads import HeadKeeper, kept_heads, load_key, supersede
-from bot.store.ledger import SqliteLedger
+from bot.store.ledger import ACCEPTED, SqliteLedger
 from bot.store.ledger_change import SqliteChange
-from bot.store.opening import LedgerPlace, boot_id, open_ledger
+from bot.store.ledger_start import mark_as_original
+from bot.store.opening import Elsewhere, LedgerPlace, boot_id, kept_elsewhere, open_with
 
 WHY = "the ledger was restored from an older copy"
 KINDS = ("R", "D")
@@ -42,20 +45,57 @@ class Accepted:
     clicks: int
 
 
-def accept_restore(place: LedgerPlace, *, clock: Clock) -> Accepted:
-    """Make the ledger at `place` writable again in spite of the heads that were kept.
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a ledger is read-only, what kind of wrong that is, and whether its key is gone."""
 
-    Raises UsageError when there is nothing to accept, and StorageError when its chain does not verify: a damaged ledger
-    is never accepted, and when another process has it.
+    doubt: Doubt
+    reason: str
+    key_lost: bool
+
+    @property
+    def forged(self) -> bool:
+        """Whether no restore of a backup looks like that."""
+        return self.doubt in FORGED
+
+
+def accept_restore(
+    place: LedgerPlace,
+    *,
+    clock: Clock,
+    rewritten: bool = False,
+    noted: Mapping[str, Any] | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> Accepted:
+    """Make the ledger at `place` writable again, although it is older than its head, a backup, or has no head.
+
+    With `rewritten` also one whose history or heads somebody changed. A lost key is made anew. `noted` goes into the
+    audit entry; `elsewhere` as in `open_ledger`.
+
+    Raises UsageError when there is nothing to accept, or nothing without `rewritten`; StorageError when
+    the ledger is damaged, which is never accepted, and when another process has it.
     """
-    reason = reason_to_accept(place, clock=clock)
-    key = load_key(place.data_dir, given=place.key, make=True)
-    heads, _ = kept_heads(place.head_dir, key=key)
+    trouble = what_is_wrong(place, clock=clock, elsewhere=elsewhere)
+    if trouble.forged and not rewritten:
+        raise UsageError(
+            f"This is no older copy: {trouble.reason}.",
+            hint="Find out who did that before you go on: see “When it is not whole” in docs/security.md. To go on all"
+            " the same: `patchbot ledger accept-restore --rewritten`.",
+        )
+    # Given up whatever their seals are.
+    outside = kept_elsewhere(place, elsewhere, clock=clock)
+    heads = (*kept_heads(place.head_dir, key=b"").heads, *outside.heads)
     ledger = SqliteLedger.open(
-        place.path, clock=clock, key=key, boot=boot_id(), allow_network=place.allow_network
+        place.path,
+        clock=clock,
+        key=load_key(place.data_dir, given=place.key, make=True),
+        boot=boot_id(),
+        accepting=True,
+        allow_network=place.allow_network,
     )
     try:
-        accepted = _accept(ledger, heads, reason, clock())
+        accepted = _accept(ledger, heads, {**(noted or {}), **_told(trouble)}, clock())
+        mark_as_original(place.path)
         supersede(place.head_dir)
         HeadKeeper(ledger, place.head_dir).keep()
     finally:
@@ -63,17 +103,33 @@ def accept_restore(place: LedgerPlace, *, clock: Clock) -> Accepted:
     return accepted
 
 
-def reason_to_accept(place: LedgerPlace, *, clock: Clock) -> str:
-    """Why the ledger at `place` is read-only. Raises UsageError when it is not, StorageError as `open_ledger`."""
-    ledger, _ = open_ledger(place, clock=clock)
-    reason = ledger.read_only_reason
+def what_is_wrong(
+    place: LedgerPlace, *, clock: Clock, elsewhere: Elsewhere | None = None
+) -> Trouble:
+    """Why the ledger at `place` may not be written. Raises UsageError when it may, StorageError as `open_ledger`."""
+    if not place.path.is_file():
+        raise UsageError(f"There is no ledger {place.path}: nothing to accept.")
+    key = load_key(place.data_dir, given=place.key)
+    ledger = open_with(place, key, clock=clock, elsewhere=elsewhere)
+    doubt, reason = ledger.doubt, ledger.read_only_reason
     ledger.close()
-    if not reason:
-        raise UsageError("The ledger is not older than its kept heads: there is nothing to accept.")
-    return reason
+    if doubt is None and key:
+        raise UsageError("Nothing is wrong with the ledger and its heads: nothing to accept.")
+    return Trouble(doubt or Doubt.NO_KEY, reason or "its key is gone", key_lost=not key)
 
 
-def _accept(ledger: SqliteLedger, heads: Sequence[Head], reason: str, now: datetime) -> Accepted:
+def _told(trouble: Trouble) -> Mapping[str, Any]:
+    return {
+        "reason": trouble.reason,
+        "doubt": trouble.doubt.value,
+        "rewritten": trouble.forged,
+        "new_key": trouble.key_lost,
+    }
+
+
+def _accept(
+    ledger: SqliteLedger, heads: Sequence[Head], noted: Mapping[str, Any], now: datetime
+) -> Accepted:
     if ledger.read_only_reason:
         raise StorageError(
             f"This ledger cannot be accepted: {ledger.read_only_reason}.",
@@ -97,7 +153,7 @@ def _accept(ledger: SqliteLedger, heads: Sequence[Head], reason: str, now: datet
         accepted = Accepted(tuple(one.id for one in waiting), tuple(ended), sends, slots, clicks)
         _redraw(change, ledger, accepted)
         body = {
-            "reason": reason,
+            **noted,
             "was": head.code,
             "kept": [f"{kept.ledger} {kept.code}" for kept in heads],
             "requests": list(accepted.requests),
@@ -106,7 +162,7 @@ def _accept(ledger: SqliteLedger, heads: Sequence[Head], reason: str, now: datet
             "slots": slots,
             "clicks": clicks,
         }
-        change.audit(Entry("ledger.restore_accepted", OPERATOR.id, f"ledger/{ledger.id}", body))
+        change.audit(Entry(ACCEPTED, OPERATOR.id, f"ledger/{ledger.id}", body))
     return accepted
 
 

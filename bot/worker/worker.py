@@ -76,7 +76,11 @@ class Worker:
             team=team,
             timing=timing,
             clock_watch=ClockWatch(
-                clock, monotonic, jump=timing.clock_jump, trust_again=timing.trust_again
+                clock,
+                monotonic,
+                jump=timing.clock_jump,
+                trust_again=timing.trust_again,
+                newest=ledger.newest_at(),
             ),
             memory=Memory(monotonic),
         )

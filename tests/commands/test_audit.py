@@ -81,8 +81,8 @@ def test_entries_come_newest_first_and_by_what_was_asked(ledger: SqliteLedger) -
         change.save_request(denied.request, denied.entries)
     of_request = ["request.approved", "request.voted", "request.voted", "request.requested"]
     assert kinds(ledger, "audit")[0] == "request.denied"
-    assert kinds(ledger, "audit subject:R-1") == ["dispatch.sending", "run.started", *of_request]
-    assert kinds(ledger, "audit subject:x-1") == ["dispatch.sending", "run.started"]
+    assert kinds(ledger, "audit subject:R-1") == ["dispatch.intended", "run.started", *of_request]
+    assert kinds(ledger, "audit subject:x-1") == ["dispatch.intended", "run.started"]
     assert kinds(ledger, "audit subject:request/R-2") == ["request.denied", "request.requested"]
     assert kinds(ledger, f"audit who:{BOB.id}") == ["request.denied", "request.voted"]
     assert kinds(ledger, "audit what:request.voted") == ["request.voted", "request.voted"]

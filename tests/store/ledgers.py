@@ -156,9 +156,10 @@ def move(
 ) -> Dispatch:
     """Store a move of a send."""
     moved = replace(dispatch, state=state, **more)  # type: ignore[arg-type]
-    subject = f"dispatch/{dispatch.run}/{dispatch.batch.number}"
+    kind = {DispatchState.SENDING: "intended", DispatchState.SENT: "accepted"}.get(state, state)
     with ledger.change() as change:
-        entry = about(subject, f"dispatch.{state}")
+        body = {"command_id": moved.command_id} if moved.command_id else {}
+        entry = Entry(f"dispatch.{kind}", "patchbot", dispatch.subject, body)
         change.move_dispatch(moved, was=dispatch.state, entries=[entry])
     return moved
 

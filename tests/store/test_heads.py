@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.core.audit import Head, has_seal
+from bot.core.audit import Head, has_seal, head_mac
 from bot.core.errors import ConfigurationError, StorageError, UsageError
 from bot.core.runs import DispatchState
-from bot.store.heads import HeadKeeper, head_from, head_path, kept_heads, load_key, read_head
+from bot.store.heads import (
+    HeadKeeper,
+    head_body,
+    head_from,
+    head_path,
+    kept_heads,
+    load_key,
+    read_head,
+)
 from bot.store.opening import LedgerPlace, open_for_reading, open_ledger
+from bot.store.restore import accept_restore
 from tests.store.ledgers import (
+    BOB,
+    CAROL,
     ENTRY,
     KEY,
     NOW,
     StillClock,
-    approved,
+    a_plan,
+    ask,
     begin,
     move,
+    vote,
 )
 
 
@@ -65,12 +80,16 @@ def test_a_key_that_is_given_wins_and_must_be_long(tmp_path: Path) -> None:
         load_key(tmp_path, make=True)
 
 
-def test_the_head_is_kept_at_the_start_and_with_every_move_of_a_send(tmp_path: Path) -> None:
+def test_the_head_is_kept_at_the_start_and_with_every_change_of_the_log(tmp_path: Path) -> None:
     place = a_place(tmp_path)
     ledger, _ = open_ledger(place, clock=StillClock())
     assert kept(place).seq == 1
-    run = begin(ledger, approved(ledger))
-    assert kept(place).seq == 1
+    request = ask(ledger)
+    assert kept(place) == ledger.head()
+    request = vote(ledger, vote(ledger, request, BOB), CAROL)
+    assert kept(place) == ledger.head()
+    run = begin(ledger, request)
+    assert kept(place) == ledger.head()
     move(ledger, ledger.dispatches(run.id)[0], DispatchState.SENDING)
     assert kept(place) == ledger.head()
     assert has_seal(ledger.key, kept(place))
@@ -93,7 +112,7 @@ def test_a_newer_head_is_never_replaced(tmp_path: Path) -> None:
     HeadKeeper(Ends(9), tmp_path).keep()
     with pytest.raises(StorageError, match="newer than the ledger"):
         HeadKeeper(Ends(8), tmp_path).keep()
-    HeadKeeper(Ends(8), tmp_path).after_dispatch()
+    HeadKeeper(Ends(8), tmp_path).after_change()
     assert head_from(head_path(tmp_path, "0123456789abcdef").read_text()).seq == 9
 
 
@@ -164,6 +183,96 @@ def test_another_key_is_noticed(tmp_path: Path) -> None:
     ledger.close()
     again, _ = open_ledger(a_place(tmp_path, key="b" * 32), clock=StillClock())
     assert "the key was" in again.read_only_reason
+    again.close()
+
+
+def test_threads_that_change_at_once_keep_the_newest_head(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = a_place(tmp_path)
+    ledger, _ = open_ledger(place, clock=StillClock())
+
+    def write() -> None:
+        for _ in range(10):
+            with ledger.change() as change:
+                change.audit(ENTRY)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert kept(place) == ledger.head()
+    assert caplog.records == []
+    ledger.close()
+
+
+def test_no_key_is_made_for_a_ledger_that_lost_its_own(tmp_path: Path) -> None:
+    place = a_place(tmp_path)
+    open_ledger(place, clock=StillClock())[0].close()
+    (place.data_dir / "ledger.key").unlink()
+    with pytest.raises(StorageError, match="is gone: there is no") as caught:
+        open_ledger(place, clock=StillClock())
+    assert "accept-restore" in caught.value.hint
+    assert not (place.data_dir / "ledger.key").exists()
+    accept_restore(place, clock=StillClock())
+    again, _ = open_ledger(place, clock=StillClock())
+    assert again.read_only_reason == ""
+    (link,) = again.audit(kind="ledger.restore_accepted")
+    assert json.loads(link.body)["new_key"] is True
+    again.close()
+
+
+def test_a_ledger_with_requests_needs_a_head(tmp_path: Path) -> None:
+    """Without one nothing tells a copy of the file from the file; an empty one has nothing to be sent twice."""
+    place = a_place(tmp_path)
+    open_ledger(place, clock=StillClock())[0].close()
+    (gone,) = place.head_dir.iterdir()
+    gone.unlink()
+    ledger, _ = open_ledger(place, clock=StillClock())
+    assert ledger.read_only_reason == ""
+    ask(ledger)
+    ledger.close()
+    aside = gone.replace(tmp_path / "aside")
+    again, _ = open_ledger(place, clock=StillClock())
+    assert f"no head of it is kept in {place.head_dir}" in again.read_only_reason
+    assert list(place.head_dir.iterdir()) == []
+    again.close()
+    aside.replace(gone)
+    back, _ = open_ledger(place, clock=StillClock())
+    assert back.read_only_reason == ""
+    back.close()
+
+
+def test_the_newest_moment_is_that_of_the_log_or_of_a_kept_head(tmp_path: Path) -> None:
+    """As it was before the start, so that a clock that was set back cannot hide it."""
+    place, clock = a_place(tmp_path), StillClock()
+    newest = []
+    for hours in (0, 1, -1, -1):
+        clock.now = NOW + timedelta(hours=hours)
+        ledger, _ = open_ledger(place, clock=clock)
+        newest.append(ledger.newest_at())
+        ask(ledger, a_plan(len(newest)))
+        newest.append(ledger.newest_at())
+        ledger.close()
+    later = NOW - timedelta(hours=1)
+    assert newest == [
+        None,
+        None,
+        NOW,
+        NOW,
+        NOW + timedelta(hours=1),
+        NOW + timedelta(hours=1),
+        later,
+        later,
+    ]
+    (path,) = place.head_dir.iterdir()
+    head = ledger.head()
+    ahead = replace(head, at_us=head.at_us + 5 * 3600 * 10**6)
+    sealed = replace(ahead, mac=head_mac(ledger.key, ahead))
+    path.write_text(json.dumps(dict(head_body(sealed))))
+    again, _ = open_ledger(place, clock=clock)
+    assert again.newest_at() == NOW + timedelta(hours=4)
     again.close()
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.core.errors import Conflict, StorageError, UsageError
-from bot.core.requests import RequestState
+from bot.core.requests import RequestState, approve, cancel, deny
 from bot.core.runs import DispatchState, RunState
-from bot.store.backup import back_up
+from bot.store.backup import Backups, back_up, backups
 from bot.store.heads import read_head
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_ledger
 from bot.store.restore import WHY, accept_restore
 from tests.store.ledgers import (
+    ALICE,
     BOB,
     CAROL,
     ENTRY,
@@ -118,6 +122,93 @@ def test_a_restored_backup_changes_nothing_until_somebody_accepts_it(
     after.close()
 
 
+def test_a_backup_says_that_it_is_one_wherever_it_comes_back(
+    place: LedgerPlace, tmp_path: Path
+) -> None:
+    """Another host, without heads: the key is given, was copied, or is lost."""
+    given = replace(place, key="k" * 40)
+    ledger = opened(given)
+    request = vote(ledger, vote(ledger, ask(ledger), BOB), CAROL)
+    backup = back_up(ledger, tmp_path / "copies", now=NOW)
+    begin(ledger, request)
+    ledger.close()
+    host = LedgerPlace(tmp_path / "host", tmp_path / "host" / "heads", key="k" * 40)
+    host.data_dir.mkdir()
+    shutil.copyfile(backup.path, host.path)
+    for _ in range(2):  # looking at it changes nothing
+        restored = opened(host)
+        assert restored.read_only_reason.startswith("it is a backup")
+        with pytest.raises(StorageError, match="it is a backup"):
+            begin(restored, request)
+        restored.close()
+    lost = replace(host, key="")
+    with pytest.raises(StorageError, match="is gone"):
+        opened(lost)
+    accepted = accept_restore(lost, clock=StillClock())
+    assert accepted.runs == ("X-1",)
+    after = opened(lost)
+    assert after.read_only_reason == ""
+    with pytest.raises(Conflict):
+        begin(after, request)
+    (link,) = after.audit(kind="ledger.restore_accepted")
+    said = json.loads(link.body)
+    assert (said["doubt"], said["rewritten"], said["new_key"]) == ("copy", False, True)
+    assert after.verify().sound
+    again = back_up(after, tmp_path / "copies", now=NOW + timedelta(hours=1))
+    after.close()
+    for path in host.head_dir.iterdir():
+        path.unlink()
+    restore(again.path, host)
+    assert opened_and_closed(lost).startswith("it is a backup")
+
+
+def opened_and_closed(place: LedgerPlace) -> str:
+    ledger = opened(place)
+    reason = ledger.read_only_reason
+    ledger.close()
+    return reason
+
+
+def test_a_restore_revives_no_request_that_was_ended(place: LedgerPlace, tmp_path: Path) -> None:
+    """Not even when the process was killed right after it: the head is kept before anything else happens."""
+    for end in ("denied", "cancelled", "approved"):
+        here = replace(place, data_dir=tmp_path / end, head_dir=tmp_path / f"{end} heads")
+        ledger = opened(here)
+        request = ask(ledger, needed=1)
+        ledger._file.close()
+        copy = here.path.read_bytes()
+        moved = {
+            "denied": deny(request, BOB, "no", NOW),
+            "cancelled": cancel(request, ALICE, NOW),
+            "approved": approve(request, BOB, request.digest, NOW),
+        }[end]
+        with ledger.change() as change:
+            change.save_request(moved.request, moved.entries)
+        ledger.close()
+        for path in here.data_dir.glob("ledger.db*"):
+            path.unlink()
+        here.path.write_bytes(copy)
+        assert "older than the head" in opened_and_closed(here), end
+
+
+def test_rewritten_history_is_accepted_only_when_that_is_said(place: LedgerPlace) -> None:
+    ledger = opened(place)
+    ask(ledger)
+    ledger.close()
+    (path,) = place.head_dir.iterdir()
+    body = json.loads(path.read_text())
+    path.write_text(json.dumps(body | {"hash": "0" * 64}))  # its seal is broken with it
+    with pytest.raises(UsageError, match="no older copy") as caught:
+        accept_restore(place, clock=StillClock())
+    assert "--rewritten" in caught.value.hint
+    accept_restore(place, clock=StillClock(), rewritten=True)
+    after = opened(place)
+    assert after.read_only_reason == ""
+    (link,) = after.audit(kind="ledger.restore_accepted")
+    assert json.loads(link.body)["rewritten"] is True
+    after.close()
+
+
 def test_there_is_nothing_to_accept_in_a_sound_ledger(place: LedgerPlace) -> None:
     opened(place).close()
     with pytest.raises(UsageError, match="nothing to accept"):
@@ -151,7 +242,9 @@ def test_a_new_ledger_in_place_of_a_lost_one_must_be_accepted(place: LedgerPlace
     assert second.id != first.id
     assert "a head of another ledger" in second.read_only_reason
     second.close()
-    accept_restore(place, clock=StillClock())
+    with pytest.raises(UsageError, match="no older copy"):
+        accept_restore(place, clock=StillClock())
+    accept_restore(place, clock=StillClock(), rewritten=True)
     third = opened(place)
     assert third.read_only_reason == ""
     assert ask(third).id == "R-101"
@@ -215,3 +308,54 @@ def _nothing_can_be_sent(ledger: SqliteLedger) -> None:
         if request.state is RequestState.APPROVED:
             with pytest.raises(Conflict):
                 begin(ledger, request)
+
+
+def test_backups_are_made_when_due_and_old_ones_go_after_a_good_new_one(
+    place: LedgerPlace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copies = tmp_path / "copies"
+    ledger = opened(place)
+    made = Backups(ledger, copies, every=timedelta(hours=1), keep=3)
+    for minutes in (0, 59, 60, 119, 120, 180, 240):
+        made.when_due(NOW + timedelta(minutes=minutes))
+    hours = [NOW + timedelta(hours=hour) for hour in (4, 3, 2)]
+    assert [at for at, _ in backups(copies)] == hours
+    assert len(list(copies.iterdir())) == 6
+    stranger = copies / "ledger-of-somebody.db"
+    stranger.touch()
+    ask(ledger)
+    with closing(sqlite3.connect(place.path)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_no_update")
+    made.when_due(NOW + timedelta(hours=5))
+    assert "does not verify" in made.trouble
+    assert "does not verify" in caplog.text
+    assert [at for at, _ in backups(copies)] == hours
+    made.when_due(
+        NOW + timedelta(hours=5, minutes=1)
+    )  # a failure is tried again as often, not at once
+    assert caplog.text.count("does not verify") == 1
+    ledger.close()
+    assert stranger.exists()
+
+
+def test_backups_go_on_from_those_that_are_there(place: LedgerPlace, tmp_path: Path) -> None:
+    """A start makes none too many; a clock that was set back makes one, which stays."""
+    copies = tmp_path / "copies"
+    ledger = opened(place)
+    back_up(ledger, copies, now=NOW)
+    old = copies / ".ledger-1.partial"
+    old.touch()
+    os.utime(old, (0, 0))
+    fresh = copies / ".ledger-2.partial"
+    fresh.touch()
+    os.utime(fresh, (NOW.timestamp(), NOW.timestamp()))
+    made = Backups(ledger, copies, every=timedelta(hours=1), keep=1)
+    made.when_due(NOW + timedelta(minutes=30))
+    assert [at for at, _ in backups(copies)] == [NOW]
+    made.when_due(NOW - timedelta(hours=2))
+    assert [at for at, _ in backups(copies)] == [NOW - timedelta(hours=2)]
+    made.when_due(NOW - timedelta(hours=1, minutes=1))
+    assert [at for at, _ in backups(copies)] == [NOW - timedelta(hours=2)]
+    assert (old.exists(), fresh.exists()) == (False, True)
+    assert made.trouble == ""
+    ledger.close()

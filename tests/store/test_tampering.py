@@ -21,8 +21,19 @@ from bot.core.errors import StorageError
 from bot.core.runs import DispatchState
 from bot.store import ledger_chain as chain
 from bot.store import ledger_rows as rows
+from bot.store.ledger import SqliteLedger
 from bot.store.ledger_schema import APPEND_ONLY, LASTING
-from tests.store.ledgers import ENTRY, StillClock, a_plan, about, approved, ask, begin, open_ledger
+from tests.store.ledgers import (
+    ENTRY,
+    StillClock,
+    a_plan,
+    about,
+    approved,
+    ask,
+    begin,
+    move,
+    open_ledger,
+)
 
 LENGTH = 60
 FLIPS = 1_500
@@ -309,6 +320,17 @@ def test_every_dropped_trigger_is_noticed_at_the_start(tmp_path: Path) -> None:
         ledger.close()
 
 
+def test_every_dropped_trigger_is_noticed_by_verify_while_patchbot_runs(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    assert ledger.verify().sound
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("DROP TRIGGER vote_no_update")
+    assert "triggers are not those" in ledger.verify().problem
+    beside = SqliteLedger.open_for_reading(tmp_path / "ledger.db", clock=StillClock())
+    assert "triggers are not those" in beside.verify(ledger.head()).problem
+    ledger.close()
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -346,6 +368,19 @@ def test_what_sqlite_utils_does_to_triggers_is_noticed_at_the_start(
          " WHERE id = 'R-2'",
          "nobody asked for R-9"),
         ("UPDATE dispatch SET state = 'planned', command_id = NULL", "X-1/run-1 is planned, but it went out"),
+        ("UPDATE dispatch SET command_id = 'c-9' WHERE batch = 1", "the command of the send X-1/run-1"),
+        ("UPDATE dispatch SET command_id = 'c-1' || '0' WHERE batch = 1", "the command of the send X-1/run-1"),
+        ("UPDATE dispatch SET command_id = 'c-9' WHERE batch = 2", "the command of the send X-1/run-2"),
+        ("UPDATE run SET rehearsal = 1", "the run of R-1 is not the rehearsal"),
+        ("UPDATE run SET digest = (SELECT digest FROM request WHERE id = 'R-2')", "X-1 is of another plan"),
+        ("UPDATE plan SET body = replace(body, 'web-01', 'web-99')", "is not what was sealed"),
+        ("UPDATE request SET rules = replace(rules, 'true', 'false')", "the rules of R-1 are not those"),
+        ("UPDATE request SET rules = replace(rules, 'needed\":2', 'needed\":1')", "the rules of R-1 are not those"),
+        ("UPDATE request SET rules = replace(rules, 'UCAROL', 'UMALLORY')", "the rules of R-1 are not those"),
+        ("UPDATE request SET rules = '{broken}'", "the rules of R-1 are damaged"),
+        ("UPDATE request SET rules = '{}'", "the rules of R-1 are not those"),
+        ("UPDATE request SET expires_at = '2026-03-09T00:00:00+00:00' WHERE id = 'R-2'", "the rules of R-2 are not"),
+        ("UPDATE request SET environment = 'staging' WHERE id = 'R-2'", "the rules of R-2 are not those"),
     ],
 )  # fmt: skip
 def test_decisions_and_sends_that_the_log_does_not_know_are_noticed(
@@ -359,6 +394,7 @@ def test_decisions_and_sends_that_the_log_does_not_know_are_noticed(
     with ledger.change() as change:
         entry = about(sending.subject, "dispatch.intended")
         change.move_dispatch(sending, was="planned", entries=[entry])
+    move(ledger, sending, DispatchState.SENT, command_id="c-1")
     ledger.close()
     assert open_and_close(tmp_path) == ("", "")
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:

@@ -19,6 +19,7 @@ class Ssm:
     address: str = ""
     calls: list[str] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
+    commands: list[dict[str, Any]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
 
@@ -40,7 +41,12 @@ class Ssm:
                 return 200, {"InstanceProperties": [_properties(one) for one in ids]}
             case "DescribeInstancePatchStates":
                 return 200, {"InstancePatchStates": [_state(one) for one in body["InstanceIds"]]}
-        return 400, {"__type": "AccessDeniedException", "Message": "only two operations here"}
+            case "ListCommands":
+                return 200, {"Commands": self.commands}
+        return 400, {
+            "__type": "AccessDeniedException",
+            "Message": "only these three operations here",
+        }
 
 
 def _properties(instance_id: str) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.runs import DispatchState
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_ledger
-from tests.store.ledgers import StillClock, approved, ask, begin
+from tests.store.ledgers import NOW, StillClock, approved, ask, begin, move
 from tests.terminal.conftest import Shell
+from tests.terminal.ssm import Ssm
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "verify_audit.py"
 
@@ -166,6 +168,72 @@ def test_a_backup_beside_the_running_bot_can_be_restored(
     assert not ended.is_open
     again.close()
     assert shell.run("ledger", "accept-restore", "--yes").returncode == 2
+
+
+def test_accepting_a_backup_lists_the_commands_it_does_not_know(
+    shell: Shell, ledger: SqliteLedger, place: LedgerPlace, ssm: Ssm
+) -> None:
+    """By their mark, in every Region that can be looked in; what was seen and not seen goes into the audit log."""
+    run = ledger.runs()[0]
+    first, second = ledger.dispatches(run.id)
+    known = move(ledger, first, DispatchState.SENDING, sending_at=NOW)
+    move(ledger, known, DispatchState.SENT, command_id="c-known")
+    told = json.loads(shell.run("backup", "--json").stdout)
+    ledger.close()
+    for path in place.data_dir.glob("ledger.db*"):
+        path.unlink()
+    shutil.copyfile(told["path"], place.path)
+    ssm.denied.add("us-east-1")
+    ssm.commands += [
+        a_command("c-known", first.mark),
+        a_command("c-forgotten", second.mark),
+        a_command("c-of-somebody-else", "nightly"),
+    ]
+    asked = shell.run("ledger", "accept-restore")
+    assert asked.returncode != 0
+    assert "it is a backup" in asked.stderr
+    assert "1 command of the last 30 days that this copy does not know" in asked.stderr
+    assert "eu-central-1: c-forgotten, Install on 2 nodes" in asked.stderr
+    assert "c-known" not in asked.stderr
+    assert "c-of-somebody-else" not in asked.stderr
+    assert "could not be looked in us-east-1" in asked.stderr
+    assert shell.run("ledger", "accept-restore", "--yes").returncode == 0
+    again, _ = open_ledger(place, clock=StillClock())
+    (link,) = again.audit(kind="ledger.restore_accepted")
+    said = json.loads(link.body)
+    assert said["unknown_commands"] == ["c-forgotten"]
+    assert len(said["not_looked"]) == 1
+    assert again.read_only_reason == ""
+    again.close()
+
+
+def a_command(command_id: str, comment: str) -> dict[str, object]:
+    return {
+        "CommandId": command_id,
+        "DocumentName": "AWS-RunPatchBaseline",
+        "Comment": comment,
+        "InstanceIds": ["i-1", "i-2"],
+        "Parameters": {"Operation": ["Install"], "SnapshotId": ["s"]},
+        "RequestedDateTime": NOW.timestamp(),
+        "Status": "Success",
+        "StatusDetails": "Success",
+    }
+
+
+def test_a_changed_history_is_accepted_only_by_its_own_flag(
+    shell: Shell, ledger: SqliteLedger, place: LedgerPlace
+) -> None:
+    ledger.close()
+    (path,) = place.head_dir.iterdir()
+    body = json.loads(path.read_text())
+    path.write_text(json.dumps(body | {"at_us": 1}))
+    refused = shell.run("ledger", "accept-restore", "--yes")
+    assert refused.returncode == 2
+    assert "no older copy" in refused.stderr
+    assert "--rewritten" in refused.stderr
+    done = shell.run("ledger", "accept-restore", "--yes", "--rewritten")
+    assert done.returncode == 0
+    assert "THIS IS NO RESTORE" in done.stderr
 
 
 def keep_newest(place: LedgerPlace) -> None:

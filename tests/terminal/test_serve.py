@@ -159,6 +159,7 @@ def test_doctor_tells_all_areas_and_2_when_something_must_be_mended(
     assert list(areas) == [
         "Configuration",
         "Clock",
+        "Backups and heads",
         "AWS eu-central-1",
         "AWS us-east-1",
         "Slack",

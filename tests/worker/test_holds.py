@@ -13,6 +13,7 @@ from bot.core.plans import Operation
 from bot.core.requests import RequestState
 from bot.core.rules import Freeze
 from bot.core.runs import RunState
+from bot.worker.clockwatch import ClockWatch
 from tests.worker.aws import START
 from tests.worker.site import FIRST, SECOND, Site, a_plan
 
@@ -205,6 +206,40 @@ def test_while_the_clock_jumps_nothing_is_sent(site: Site) -> None:
     assert site.aws.attempts == []
     assert "clock" in site.run(name).why
     assert site.finish(name, seconds=10).state is RunState.VERIFIED
+
+
+def test_a_clock_that_was_set_back_while_the_bot_was_down_sends_nothing(site: Site) -> None:
+    """It is behind what the ledger knows: held until it has been steady for a while."""
+    name = site.approved(a_plan(site.aws, site.aws.add(1)))
+    site.aws.jump = timedelta(minutes=-20)
+    site.restart()
+    for _ in range(20):
+        site.tick(10)
+    assert site.aws.attempts == []
+    assert "behind the newest entry" in site.run(name).why
+    assert site.finish(name, seconds=10).state is RunState.VERIFIED
+
+
+def test_a_clock_that_passed_the_newest_entry_is_trusted_again() -> None:
+    wall, ticks = [START], [0.0]
+    watch = ClockWatch(
+        lambda: wall[0],
+        lambda: ticks[0],
+        jump=timedelta(minutes=5),
+        trust_again=600.0,
+        newest=START + timedelta(minutes=6),
+    )
+    for minutes, doubtful in ((0, True), (5.9, True), (6, False), (7, False)):
+        wall[0], ticks[0] = START + timedelta(minutes=minutes), minutes * 60
+        assert bool(watch.doubt()) is doubtful, minutes
+    slight = ClockWatch(
+        lambda: START,
+        lambda: 0.0,
+        jump=timedelta(minutes=5),
+        trust_again=600.0,
+        newest=START + timedelta(minutes=5),
+    )
+    assert slight.doubt() == ""
 
 
 def test_an_environment_that_left_the_configuration_gets_nothing(site: Site) -> None:

@@ -13,7 +13,7 @@ from bot.demo.aws.wire import Answer
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-SERVICES = frozenset({"ssm", "ec2", "sts", "sqs"})
+SERVICES = frozenset({"ssm", "ec2", "sts", "sqs", "s3"})
 """What patchbot asks; moto has far more doors, and nobody needs them here."""
 
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}

@@ -43,7 +43,9 @@ def read_call(environ: Mapping[str, Any]) -> Call | None:
         return None
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
-    if target:
+    if credential["service"] == "s3":
+        operation, parameters = _of_s3(environ), {"Path": environ.get("PATH_INFO", "")}
+    elif target:
         operation, parameters = target.rsplit(".", 1)[-1], _json_members(body)
     else:
         parameters = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -57,6 +59,16 @@ def read_call(environ: Mapping[str, Any]) -> Call | None:
         parameters=parameters,
         body=body,
     )
+
+
+def _of_s3(environ: Mapping[str, Any]) -> str:
+    """S3 names no operation: the method and the depth of the path tell those that patchbot uses."""
+    method, path = str(environ["REQUEST_METHOD"]), environ.get("PATH_INFO", "").strip("/")
+    names = {
+        "PUT": "PutObject" if "/" in path else "CreateBucket",
+        "GET": "GetObject" if "/" in path else "ListObjectsV2",
+    }
+    return names.get(method, method)
 
 
 def _json_members(body: bytes) -> dict[str, Any]:

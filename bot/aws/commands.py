@@ -44,9 +44,16 @@ class AwsCommands:
         self._gateway = gateway
         self._sender = Sender(monotonic)
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
         """Send once and return the command id; see the port. Raises NotSent or OutcomeUnknown."""
-        return self._sender.send(target, order, not_after=not_after)
+        return self._sender.send(target, order, not_after=not_after, between=between)
 
     def cancel(self, target: Target, command_id: str) -> None:
         """Ask AWS to stop it; nodes already at work finish. May be repeated. Raises AwsError.

@@ -283,6 +283,8 @@ def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
     about: list[Text] = [cards.prose(f"{change_words.severity(plan.nodes)}.")]
     if patches:
         about.append(markup("Most missed: {patches}", patches=cards.brief(patches, 400)))
+    if unnamed := change_words.unnamed(plan.nodes) if row.operation is Operation.INSTALL else "":
+        about.append(cards.prose(f"⚠️ {unnamed}"))
     about.append(
         markup("Worst: {nodes}", nodes=cards.brief(change_words.worst_nodes(plan.nodes), 250))
     )

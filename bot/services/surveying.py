@@ -23,7 +23,7 @@ from bot.services.compliance import Compliance
 from bot.services.planning import DOCUMENT, seal
 from bot.services.preflight import Preflight, Surroundings, Window, check
 
-PATCHES_NAMED = 50
+PATCHES_NAMED = 500
 """Up to so many nodes the patches of each are read and sealed by id; of more, only their numbers."""
 PATCHES_SEARCHED = 500
 """Among so many nodes `patches:` looks: each is a call of its own."""
@@ -199,6 +199,18 @@ class Surveyor:
         if proposal.operation is Operation.INSTALL and len(keys) <= PATCHES_NAMED:
             read = self._patches(proposal.environment, preflight.ready)
             patches = {one.seen.node.key: open_patches for one, open_patches, _ in read}
+            if gaps := [gap for _, _, gap in read if gap is not None]:
+                remark = (
+                    f"The patches of {counted(len(gaps), 'node')} could not be read ({gaps[0].reason}):"
+                    " of them the plan holds only how many they miss."
+                )
+                preflight = replace(preflight, remarks=(*preflight.remarks, remark))
+        elif proposal.operation is Operation.INSTALL:
+            remark = (
+                f"With more than {PATCHES_NAMED:,} nodes their patches are not read one by one:"
+                " the plan holds only how many each misses."
+            )
+            preflight = replace(preflight, remarks=(*preflight.remarks, remark))
         plan = seal(
             proposal, preflight.ready, rules, document=next(iter(documents)), patches=patches
         )

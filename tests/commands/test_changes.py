@@ -107,7 +107,10 @@ def test_a_run_from_its_start_to_its_receipt(stage: Stage) -> None:
     gone = drawn(stage, noticing.GATE, f"{run.id}/2")
     assert "do:continue" not in json.dumps(gone.blocks)
     ended = stage.finish(
-        paused, RunState.PARTIAL, clean=5, why="5 of 8 nodes have nothing left to install"
+        paused,
+        RunState.PARTIAL,
+        clean=5,
+        why="5 nodes have nothing left to install, 3 still miss patches",
     )
     golden(stage, noticing.RUN, ended.id, "change-run-ended")
     golden(stage, noticing.RECEIPT, ended.id, "change-receipt")
@@ -177,7 +180,10 @@ def test_answers_in_slack_and_in_a_terminal(stage: Stage, name: str) -> None:
         run = stage.start(stage.approved())
         stage.result(run, [GOOD, *FAILURES])
         stage.finish(
-            run, RunState.PARTIAL, clean=5, why="5 of 8 nodes have nothing left to install"
+            run,
+            RunState.PARTIAL,
+            clean=5,
+            why="5 nodes have nothing left to install, 3 still miss patches",
         )
         stage.now = fleet.NOW
         stage.click(

@@ -122,7 +122,14 @@ class FakeCommands:
                 operation="ssm:DescribeDocument",
             ) from None
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
         """See the port."""
         if not 1 <= len(order.instance_ids) <= BATCH or not order.mark or len(order.mark) > 100:
             raise NotSent("That is no order.", code="BadOrder")

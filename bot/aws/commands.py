@@ -24,6 +24,7 @@ from bot.core.environments import Target
 from bot.core.errors import AccessDenied, AwsError, Throttled, Unreachable
 from bot.core.nodes import ManagedNode
 from bot.core.plans import Document
+from bot.core.ports import Clock
 
 PAGE = 50
 IDS_IN_A_FILTER = 40  # of DescribeInstanceProperties
@@ -39,10 +40,14 @@ class AwsCommands:
     """
 
     def __init__(
-        self, gateway: AwsGateway, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        gateway: AwsGateway,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
     ) -> None:
         self._gateway = gateway
-        self._sender = Sender(monotonic)
+        self._sender = Sender(monotonic, clock)
 
     def send(
         self,

@@ -228,9 +228,8 @@ def break_glass_modal(request: Request, plan: Plan, *, typed: bool) -> Element:
     row = request_row(request, plan)
     reason = text_input(action_id="value", lines=True, at_most=REASON)
     warning = markup(
-        ":rotating_light: *This starts without the approvals that are missing ({lacking}).* Everybody in the channels"
-        " and every approver is told, and it must be reviewed afterwards.",
-        lacking=row.lacking,
+        ":rotating_light: *This starts without the approvals that are missing.* Everybody in the channels"
+        " and every approver is told, and it must be reviewed afterwards."
     )
     return modal(
         f"Break glass for {row.id}",

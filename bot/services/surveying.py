@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.environments import Target
-from bot.core.errors import AwsError, NotFound, UsageError
+from bot.core.errors import AwsError, NotFound, StorageError, UsageError
 from bot.core.figures import Judged
 from bot.core.ledger import Ledger
 from bot.core.nodes import NodeKey, Patch
@@ -17,6 +17,7 @@ from bot.core.ports import Clock, CommandGateway, Progress
 from bot.core.proposals import Proposal
 from bot.core.readings import Gap, Reading
 from bot.core.rules import ChangeRules
+from bot.core.runs import Run
 from bot.core.selection import select
 from bot.core.wording import counted
 from bot.services.compliance import Compliance
@@ -168,8 +169,21 @@ class Surveyor:
     def _in_runs(self) -> dict[NodeKey, str]:
         if self._ledger is None:
             return {}
-        runs = [(run, self._ledger.plan(run.digest)) for run in self._ledger.runs(only_open=True)]
-        return {node.key: run.id for run, plan in runs if plan is not None for node in plan.nodes}
+        runs = self._ledger.runs(only_open=True)
+        return {key: run.id for run in runs for key in self._nodes_of(run, self._ledger)}
+
+    def _nodes_of(self, run: Run, ledger: Ledger) -> Iterator[NodeKey]:
+        """By its plan; one that cannot be read is no reason to ask for nothing else, so then by its sends."""
+        try:
+            plan = ledger.plan(run.digest)
+        except StorageError:
+            plan = None
+        if plan is not None:
+            yield from (node.key for node in plan.nodes)
+            return
+        for one in ledger.dispatches(run.id):
+            place = (one.batch.account, one.batch.region)
+            yield from (NodeKey(*place, each) for each in one.batch.instance_ids)
 
     def _last_scans(self, keys: Sequence[NodeKey]) -> dict[NodeKey, datetime]:
         """An instance id that stands for two nodes counts for both: at worst a scan comes later."""

@@ -40,7 +40,7 @@ def create(ctx: Context, request_id: str) -> None:
     try:
         plan, unread = ctx.ledger.plan(request.digest), ""
     except StorageError as error:
-        if ctx.clock() < request.expires_at:
+        if ctx.clock() < request.expires_at or ctx.clock_watch.doubt():
             raise
         plan, unread = None, error.message.rstrip(".")
     if plan is None:
@@ -72,7 +72,7 @@ def start(ctx: Context, run: Run) -> None:
         return
     request, plan = ctx.sealed(run)
     now = ctx.clock()
-    too_late = now >= start_by(request, plan)
+    too_late = now >= start_by(request, plan) and not ctx.clock_watch.doubt()
     waits = _what_holds(ctx, run, request, plan, now) or _held_before(ctx, run)
     why = "its approval expired before it could start" if too_late else ""
     if not waits and not why:

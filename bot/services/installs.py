@@ -72,7 +72,11 @@ class Installs:
             if run.state is RunState.WAITING
         )
         return ApprovalsReport(
-            as_of=self._clock(), total=len(rows), requests=rows, waiting=approved, notices=_notices(ledger)
+            as_of=self._clock(),
+            total=len(rows),
+            requests=rows,
+            waiting=approved,
+            notices=_notices(ledger),
         )
 
     def runs(self, environment: str | None = None) -> RunsReport:

@@ -138,7 +138,7 @@ class Worker:
             self._for_runs("advance", _advance),
             Job("late news", partial(late.unsettled, ctx), partial(late.look, ctx)),
             Job("stuck", self._open_runs, self._stuck.tell),
-            Job("redraw", self._open_runs, self._of_run(_redraw)),
+            self._for_runs("redraw", _redraw),
         )
 
     def _clicks(self) -> tuple[str, ...]:

@@ -16,7 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from bot.core.commands import Order
 from bot.core.errors import SlackError
@@ -69,6 +75,7 @@ class Changes(RuleBasedStateMachine):
         self.site.aws.on_accept = self._accepted
         self.asked: dict[str, Asked] = {}
         self.clicks = 0
+        self.wrong: list[str] = []
 
     # What people do
 
@@ -162,20 +169,29 @@ class Changes(RuleBasedStateMachine):
 
     # What must hold
 
+    @invariant()
+    def nothing_was_sent_that_must_not_be(self) -> None:
+        assert self.wrong == []
+
     def _accepted(self, order: Order) -> None:
-        """AWS takes a command: everything that must have been so before it."""
+        """AWS takes a command. What is wrong is only noted: the worker would take an error for one of AWS."""
         _, run, name, _ = order.mark.split(":")
         asked = self.asked[f"R-{run.partition('-')[2]}"]
         marks = [one.order.mark for one in self.site.aws.accepted]
-        assert order.mark not in marks, "sent twice"
         intended = self.site.ledger.audit(kind="dispatch.intended", limit=1000)
-        assert any(order.mark in link.body for link in intended), "no intent"
-        assert set(order.instance_ids) <= asked.ids, "not of the sealed plan"
-        assert not self.today.never & set(order.instance_ids), "never a target"
+        found = {
+            "sent twice": order.mark in marks,
+            "no intent": not any(order.mark in link.body for link in intended),
+            "not of the sealed plan": not set(order.instance_ids) <= asked.ids,
+            "never a target": bool(self.today.never & set(order.instance_ids)),
+        }
         if name.startswith("run"):
-            assert order.operation is asked.operation
-            assert not self.today.rehearsal, "for rehearsals only"
-            assert self._may(asked), "nobody agreed to it"
+            found |= {
+                "another operation": order.operation is not asked.operation,
+                "for rehearsals only": self.today.rehearsal,
+                "nobody agreed to it": not self._may(asked),
+            }
+        self.wrong += [f"{order.mark}: {what}" for what, is_so in found.items() if is_so]
 
     def _may(self, asked: Asked) -> bool:
         """The rules in one place: enough people who are approvers by then and by now, the asker not among them."""
@@ -214,6 +230,7 @@ class Changes(RuleBasedStateMachine):
             for run in self.site.ledger.runs():
                 assert self.site.ledger.receipt(run.id) is not None
             assert self.site.ledger.verify().sound
+            assert self.wrong == []
         finally:
             self.site.ledger.close()
             self._folder.cleanup()

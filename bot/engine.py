@@ -134,7 +134,7 @@ def running(
     Raises StorageError when another process has the ledger, ConfigurationError for a key that is too short.
     """
     ledger, keeper = open_ledger(ledger_place(settings), clock=clock, elsewhere=elsewhere(settings))
-    commands = AwsCommands(gateway)
+    commands = AwsCommands(gateway, clock=clock)
     surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
     engine = Engine(
         settings,

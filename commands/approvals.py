@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import RenderableType
 
-from bot.chatops import acts, cards, change_words
+from bot.chatops import acts, cards, change_words, run_cards
 from bot.chatops import terminal as console
 from bot.chatops.acts import Verb
 from bot.chatops.arguments import Arguments
@@ -19,6 +19,7 @@ from bot.core.wording import counted
 
 SHOWN = 20
 NOTHING = "Nothing waits for an approval."
+APPROVED = "Approved, and waiting to start:"
 
 
 class ApprovalsArguments(Arguments):
@@ -34,9 +35,14 @@ def slack(report: ApprovalsReport, context: Context) -> Card:
     """Each request with a button that opens its decision."""
     what = f"{counted(report.total, 'request')} waiting for approval" if report.total else NOTHING
     above = (*cards.title(what, context), *cards.notices(report.notices))
-    rows = fit([_row(row) for row in report.requests], budget=room(above) - 400, at_most=SHOWN)
+    listed = [
+        *map(_row, report.requests),
+        *([section(cards.prose(APPROVED))] if report.waiting else []),
+        *map(run_cards.waiting_row, report.waiting),
+    ]
+    rows = fit(listed, budget=room(above) - 400, at_most=SHOWN)
     below = (
-        [small_print(f"{counted(rows.left, 'more request')}: `--json` in a terminal lists all.")]
+        [small_print(f"{counted(rows.left, 'more row')}: `--json` in a terminal lists all.")]
         if rows.left
         else []
     )
@@ -59,8 +65,14 @@ def _row(row: RequestRow) -> Block:
 
 def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
     """The same as a table; deciding happens in Slack, where people are known."""
+    waiting = [
+        console.prose(f"{run.id}, {change_words.of_run(run)}: {run.why or 'it starts in a moment'}")
+        for run in report.waiting
+    ]
+    if waiting:
+        waiting.insert(0, console.text(APPROVED, "bold"))
     if not report.requests:
-        return console.prose(NOTHING)
+        return console.stack(console.prose(NOTHING), *waiting)
     table = console.columns("Request", "What", "Asked by", "Expires", "Lacks", right=("Lacks",))
     for row in report.requests:
         table.add_row(
@@ -70,7 +82,7 @@ def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
             console.text(f"{row.expires_at:%Y-%m-%d %H:%M} UTC"),
             console.cell(row.lacking),
         )
-    return console.stack(table, console.prose("They are decided in Slack."))
+    return console.stack(table, console.prose("They are decided in Slack."), *waiting)
 
 
 COMMAND = Command(

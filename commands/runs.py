@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from rich.console import RenderableType
 
-from bot.chatops import cards, change_words
+from bot.chatops import cards, change_words, run_cards
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName
 from bot.chatops.blocks import Block, fit, room, section
@@ -17,6 +17,7 @@ from bot.chatops.context import Context
 from bot.chatops.markup import ago, bold, markup
 from bot.chatops.reply import Card
 from bot.core.change_reports import RunRow, RunsReport
+from bot.core.runs import RunState
 from bot.core.wording import ago as ago_in_words
 from bot.core.wording import counted
 
@@ -55,6 +56,8 @@ def slack(report: RunsReport, context: Context) -> Card:
 
 
 def _row(row: RunRow) -> Block:
+    if row.state is RunState.WAITING:
+        return run_cards.waiting_row(row)
     text = markup(
         "{id} {what}: {state}\n{outcomes} · {when}",
         id=bold(row.id),
@@ -73,6 +76,11 @@ def _row(row: RunRow) -> Block:
     return section(text, accessory=details)
 
 
+def _state(row: RunRow) -> str:
+    told = change_words.run_state(row)
+    return f"{told}: {row.why}" if row.state is RunState.WAITING and row.why else told
+
+
 def terminal(report: RunsReport, context: Context) -> RenderableType:
     """The same as a table."""
     if not report.runs:
@@ -82,7 +90,7 @@ def terminal(report: RunsReport, context: Context) -> RenderableType:
         table.add_row(
             console.text(row.id, "bold"),
             console.text(change_words.of_run(row)),
-            console.text(change_words.run_state(row)),
+            console.text(_state(row)),
             console.text(change_words.outcomes(row)),
             console.text(ago_in_words(row.started_at or row.created_at, context.now)),
         )

@@ -24,6 +24,7 @@ from bot.core.environments import Target
 from bot.core.errors import AccessDenied, AwsError, Throttled, Unreachable
 from bot.core.nodes import ManagedNode
 from bot.core.plans import Document
+from bot.core.ports import Clock
 
 PAGE = 50
 IDS_IN_A_FILTER = 40  # of DescribeInstanceProperties
@@ -39,14 +40,25 @@ class AwsCommands:
     """
 
     def __init__(
-        self, gateway: AwsGateway, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        gateway: AwsGateway,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
     ) -> None:
         self._gateway = gateway
-        self._sender = Sender(monotonic)
+        self._sender = Sender(monotonic, clock)
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
         """Send once and return the command id; see the port. Raises NotSent or OutcomeUnknown."""
-        return self._sender.send(target, order, not_after=not_after)
+        return self._sender.send(target, order, not_after=not_after, between=between)
 
     def cancel(self, target: Target, command_id: str) -> None:
         """Ask AWS to stop it; nodes already at work finish. May be repeated. Raises AwsError.

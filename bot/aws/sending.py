@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.aws import failures
@@ -21,6 +22,7 @@ from bot.core.commands import NotSent, Order, OutcomeUnknown
 from bot.core.environments import Account, Target
 from bot.core.errors import PatchbotError
 from bot.core.plans import BATCH
+from bot.core.ports import Clock
 
 LONGEST_MARK = 100
 LONGEST_SESSION_NAME = 64
@@ -39,17 +41,30 @@ class _Again(Exception):
 
 
 class _Guard:
-    """Stands right before the connection: nothing passes after the deadline, nothing passes twice."""
+    """Stands right before the connection: nothing passes outside its time by either clock, nothing passes twice.
 
-    def __init__(self, not_after: float, monotonic: Callable[[], float]) -> None:
+    The monotonic clock cannot be set, and stands still while the machine is suspended; the wall clock goes on.
+    """
+
+    def __init__(
+        self,
+        not_after: float,
+        between: tuple[datetime, datetime] | None,
+        monotonic: Callable[[], float],
+        clock: Clock,
+    ) -> None:
         self.passed = False
         self._not_after = not_after
+        self._between = between
         self._monotonic = monotonic
+        self._clock = clock
 
     def __call__(self, **_: Any) -> None:
         if self.passed:
             raise _Again
         if self._monotonic() > self._not_after:
+            raise _TooLate
+        if self._between is not None and not self._between[0] <= self._clock() <= self._between[1]:
             raise _TooLate
         self.passed = True
 
@@ -87,19 +102,30 @@ class SendingClients(Clients):
 class Sender:
     """Sends orders with the role for installs. Safe to use from several threads."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, clock: Clock | None = None
+    ) -> None:
         self._monotonic = monotonic
+        self._clock = clock or (lambda: datetime.now(UTC))
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, SendingClients] = OrderedDict()
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
-        """Send once and return the command id. `not_after`: nothing leaves later than that, by the monotonic clock.
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
+        """Send once and return the command id. Nothing leaves after `not_after` by the monotonic clock, nor outside
+        `between` by the wall clock.
 
         Raises NotSent when surely nothing runs, OutcomeUnknown when AWS may have it.
         """
         arguments = request_of(order)
         account, region = installer(target).account, target.region
-        guard = _Guard(not_after, self._monotonic)
+        guard = _Guard(not_after, between, self._monotonic, self._clock)
         try:
             client = self._clients(order).for_one_call(account, region)
         except Exception as error:

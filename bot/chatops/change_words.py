@@ -118,6 +118,15 @@ def severity(nodes: Sequence[PlannedNode]) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def unnamed(nodes: Sequence[PlannedNode]) -> str:
+    """Of how many nodes the plan holds no patch by its id; empty when it names all of them."""
+    number = sum(bool(node.missing + node.failed) and not node.patches for node in nodes)
+    if not number:
+        return ""
+    which = "any node" if number == len(nodes) else counted(number, "node")
+    return f"The patches of {which} are not named in the plan: it holds only how many are missing."
+
+
 def worst_nodes(nodes: Sequence[PlannedNode]) -> str:
     """The first nodes of the plan: they are sealed worst first."""
     shown = [node.name or node.key.instance_id for node in nodes[:NODES_SHOWN]]

@@ -231,9 +231,8 @@ def break_glass_modal(request: Request, plan: Plan, *, typed: bool) -> Element:
     row = request_row(request, plan)
     reason = text_input(action_id="value", lines=True, at_most=REASON)
     warning = markup(
-        ":rotating_light: *This starts without the approvals that are missing ({lacking}).* Everybody in the channels"
-        " and every approver is told, and it must be reviewed afterwards.",
-        lacking=row.lacking,
+        ":rotating_light: *This starts without the approvals that are missing.* Everybody in the channels"
+        " and every approver is told, and it must be reviewed afterwards."
     )
     return modal(
         f"Break glass for {row.id}",
@@ -286,6 +285,8 @@ def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
     about: list[Text] = [cards.prose(f"{change_words.severity(plan.nodes)}.")]
     if patches:
         about.append(markup("Most missed: {patches}", patches=cards.brief(patches, 400)))
+    if unnamed := change_words.unnamed(plan.nodes) if row.operation is Operation.INSTALL else "":
+        about.append(cards.prose(f"⚠️ {unnamed}"))
     about.append(
         markup("Worst: {nodes}", nodes=cards.brief(change_words.worst_nodes(plan.nodes), 250))
     )

@@ -42,11 +42,12 @@ def draw(
     if notice.kind == noticing.DIGEST:
         return _about_digest(notice, ledger)
     request, plan = _request(notice, ledger)
-    row = request_row(request, plan)
+    found = (rules or {}).get(request.environment)
+    row = request_row(request, plan, found)
     match notice.kind:
         case noticing.APPROVAL:
-            found = (rules or {}).get(request.environment)
-            glass = found is not None and found.break_glass.anybody
+            may = found is not None and found.break_glass.anybody
+            glass = may and plan.not_before is None  # what is planned for later can wait
             return request_cards.approval_card(row, plan, glass=glass)
         case noticing.REQUESTER:
             return request_cards.requester_card(row, plan)

@@ -12,7 +12,7 @@ from bot.chatops.command import Show
 from bot.chatops.markup import Text, bold, code, date, join, markup, user
 from bot.chatops.modals import confirm_words
 from bot.chatops.reply import Card
-from bot.core.change_reports import ResultRow, RunReport
+from bot.core.change_reports import ResultRow, RunReport, RunRow
 from bot.core.runs import RUN_ENDS, NodeOutcome, RunState
 from bot.core.wording import counted, span
 
@@ -139,6 +139,27 @@ def run_buttons(report: RunReport) -> list[Element]:
         dialog = confirm("Retry the failed nodes?", text, yes="Ask for it", no="Not now")
         return [details, acts.do(Verb.RETRY, "Retry failed", run.id, confirm=dialog)]
     return [details]
+
+
+def waiting_row(run: RunRow) -> Block:
+    """A run in a list that has not started: what holds it, and the way to stop it."""
+    what = change_words.of_run(run)
+    text = markup(
+        "{id} {what}: {state}\n{why}",
+        id=bold(run.id),
+        what=what,
+        state=change_words.run_state(run),
+        why=cards.prose(f"Why: {run.why}" if run.why else "It starts in a moment.", 300),
+    )
+    reboots = change_words.reboots(run.reboots, run.operation, run.reboot_option)
+    dialog = confirm(
+        f"Stop {run.id}?",
+        f"{what}; reboots: {reboots}. It has not started; nothing was sent.",
+        yes="Stop it",
+        no="Let it wait",
+        danger=True,
+    )
+    return section(text, accessory=acts.do(Verb.STOP, "Stop", run.id, confirm=dialog))
 
 
 def gate_card(report: RunReport, wave: int) -> Card:

@@ -117,16 +117,6 @@ class RequestRow(Report):
     ended_why: str
 
 
-class ApprovalsReport(Report):
-    """`patchbot.approvals/1`: the requests that wait for a decision, the next to expire first."""
-
-    schema_name: Literal["patchbot.approvals/1"] = Field("patchbot.approvals/1", alias="schema")
-    as_of: datetime
-    total: int
-    requests: tuple[RequestRow, ...]
-    notices: tuple[str, ...] = ()
-
-
 class RunRow(Report):
     """A run in a list. `outcomes` counts nodes; those of no send yet are pending."""
 
@@ -136,6 +126,8 @@ class RunRow(Report):
     environment: str
     operation: Operation
     nodes: int
+    reboots: int
+    reboot_option: RebootOption
     wave: int
     waves: int
     outcomes: dict[NodeOutcome, int]
@@ -144,6 +136,20 @@ class RunRow(Report):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class ApprovalsReport(Report):
+    """`patchbot.approvals/1`: the requests that wait for a decision, the next to expire first.
+
+    `waiting` are the runs of those that are approved and have not started, with what holds each of them.
+    """
+
+    schema_name: Literal["patchbot.approvals/1"] = Field("patchbot.approvals/1", alias="schema")
+    as_of: datetime
+    total: int
+    requests: tuple[RequestRow, ...]
+    waiting: tuple[RunRow, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class RunsReport(Report):

@@ -90,11 +90,13 @@ class Change(Protocol):
         ...
 
     def add_run(self, run: Run, dispatches: Sequence[Dispatch], entries: Sequence[Entry]) -> None:
-        """Store a new run with its sends. Raises Conflict when a node of it is in another open run."""
+        """Store a new run with its sends. Raises Conflict when its request has one."""
         ...
 
     def save_run(self, run: Run, entries: Sequence[Entry]) -> None:
-        """Store a move. Raises Conflict unless the stored version is `run.version` - 1 and the run is open."""
+        """Store a move. Raises Conflict unless the stored version is `run.version` - 1 and the run is open, and when it
+        is to start while another run of its environment, or on a node of it, is at work.
+        """
         ...
 
     def add_dispatches(self, dispatches: Sequence[Dispatch], entries: Sequence[Entry]) -> None:

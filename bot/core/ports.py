@@ -58,10 +58,18 @@ class CommandGateway(Protocol):
         """The document's default version and its hash (DescribeDocument). Raises AwsError."""
         ...
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
         """Send once, with the role for installs, and return the command id. Never retries.
 
         `not_after` is a moment of the monotonic clock: a process that stood still sends nothing later than that.
+        `between` are two of the wall clock, which goes on while the machine is suspended, and may have been set back.
         Raises NotSent when surely nothing runs, OutcomeUnknown when AWS may have it.
         """
         ...

@@ -64,12 +64,46 @@ def verdict(
     if clean == len(plan.nodes):
         return RunState.VERIFIED, ""
     late = "" if in_time else "the time limit passed; "
-    what = (
-        "have a new result" if plan.operation is Operation.SCAN else "have nothing left to install"
-    )
-    why = f"{late}{clean} of {len(plan.nodes)} nodes {what}"
+    why = f"{late}{_told(plan, results, rescans)}"
     closed = sum(_closed(one, rescans.get(one.key)) for one in plan.nodes)
     return (RunState.PARTIAL if clean or closed else RunState.FAILED), why
+
+
+def _told(
+    plan: Plan, results: Mapping[NodeKey, NodeResult], rescans: Mapping[NodeKey, Rescan]
+) -> str:
+    """What became of the nodes: "7 nodes have nothing left to install, 1 still misses patches, 1 was not touched"."""
+    tally = Counter(_became(plan, one.key, results, rescans.get(one.key)) for one in plan.nodes)
+    parts: list[str] = []
+    for became, (one, many) in _BECAME.items():
+        if number := tally[became]:
+            noun = "" if parts else " node" if number == 1 else " nodes"
+            parts.append(f"{number:,}{noun} {one if number == 1 else many}")
+    return ", ".join(parts)
+
+
+_BECAME = {
+    "clean": ("has nothing left to install", "have nothing left to install"),
+    "new": ("has a new result", "have a new result"),
+    "open": ("still misses patches", "still miss patches"),
+    "waits": ("still waits for a reboot", "still wait for a reboot"),
+    "untouched": ("was not touched", "were not touched"),
+    "unseen": ("was not scanned again", "were not scanned again"),
+    "none": ("has no new result", "have no new result"),
+}
+
+
+def _became(
+    plan: Plan, key: NodeKey, results: Mapping[NodeKey, NodeResult], rescan: Rescan | None
+) -> str:
+    scan = plan.operation is Operation.SCAN
+    if is_clean(plan, rescan):
+        return "new" if scan else "clean"
+    if rescan is not None:
+        return "open" if rescan.state.missing or rescan.state.failed else "waits"
+    if _outcome(results, key) in {NodeOutcome.SKIPPED, NodeOutcome.PENDING}:
+        return "untouched"
+    return "none" if scan else "unseen"
 
 
 def receipt(
@@ -98,7 +132,7 @@ def receipt(
         "code": request.code,
         "state": run.state.value,
         "why": run.why,
-        "rehearsal": run.rehearsal,
+        "rehearsal": plan.rehearsal,
         "requester": request.requester,
         "reason": request.reason,
         "ticket": request.ticket,

@@ -47,6 +47,18 @@ class Rules:
     needed: int
     four_eyes: bool
 
+    def stricter(self, today: Rules | None) -> Rules:
+        """The stricter of these and those of today. Whoever approves must be an approver by both, so that is asked
+        of each apart.
+        """
+        if today is None:
+            return self
+        return replace(
+            self,
+            needed=max(self.needed, today.needed),
+            four_eyes=self.four_eyes or today.four_eyes,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -87,7 +99,17 @@ class Request:
     @property
     def lacking(self) -> int:
         """How many approvals are still missing."""
-        return max(0, self.rules.needed - len({vote.person for vote in self.approvals}))
+        return self.lacking_by(None)
+
+    def lacking_by(self, today: Rules | None) -> int:
+        """How many are missing by the stricter of its own rules and those of today."""
+        rules = self.rules.stricter(today)
+        counted = {
+            vote.person
+            for vote in self.approvals
+            if not (rules.four_eyes and vote.person == self.requester)
+        }
+        return max(0, rules.needed - len(counted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +165,22 @@ def _terms(rules: Rules) -> Mapping[str, Any]:
     }
 
 
-def approve(request: Request, person: Person, digest: str, now: datetime) -> Move:
-    """`person` approves the plan with `digest`. `person.groups` must have been looked up just now."""
-    decision = _may_approve(request, person, digest, now)
+def approve(
+    request: Request, person: Person, digest: str, now: datetime, *, today: Rules | None = None
+) -> Move:
+    """`person` approves the plan with `digest`. `person.groups` must have been looked up just now.
+
+    `today` is what a new request would need now; where it is stricter than what the request was made under, it counts.
+    """
+    decision = _may_approve(request, person, digest, now, today)
     if not decision.allowed:
         return _refused(request, person, "approve", decision)
     voted = replace(
         request, version=request.version + 1, votes=(*request.votes, Vote(person.id, digest, now))
     )
-    entries = [_entry(voted, "voted", person.id, {"digest": digest, "lacking": voted.lacking})]
-    if voted.lacking == 0:
+    lacking = voted.lacking_by(today)
+    entries = [_entry(voted, "voted", person.id, {"digest": digest, "lacking": lacking})]
+    if lacking == 0:
         voted = replace(voted, state=RequestState.APPROVED, ended_at=now, ended_by=person.id)
         approvers = [vote.person for vote in voted.approvals]
         entries.append(
@@ -226,41 +254,49 @@ def break_glass(
     return Move(broken, decision, (_entry(broken, "glass_broken", person.id, body),))
 
 
-def still_approved(request: Request, digest: str, approvers_now: frozenset[str]) -> Decision:
+def still_approved(
+    request: Request, digest: str, backers: frozenset[str], *, today: Rules | None = None
+) -> Decision:
     """Whether the approval still stands at the moment of sending.
 
-    `approvers_now` are those of its voters who are approvers at this moment, by a look-up that did not fail.
+    `backers` are those of its voters who are approvers at this moment, or whoever broke the glass and still may, by a
+    look-up that did not fail. `today` is what a new request would need now: the stricter counts.
     """
     if request.state is not RequestState.APPROVED:
         return Decision(False, f"the request is {request.state.value}")
     if request.digest != digest:
         return Decision(False, "the plan is not the one that was approved")
-    if request.break_glass or request.rules.needed == 0:
-        return Decision(True)
+    if request.break_glass:
+        if request.ended_by in backers:
+            return Decision(True)
+        return Decision(False, "whoever broke the glass may not break it any more")
+    rules = request.rules.stricter(today)
     counted = {
         vote.person
         for vote in request.approvals
-        if vote.person in approvers_now
-        and not (request.rules.four_eyes and vote.person == request.requester)
+        if vote.person in backers and not (rules.four_eyes and vote.person == request.requester)
     }
-    if len(counted) < request.rules.needed:
-        return Decision(
-            False,
-            f"only {len(counted)} of {request.rules.needed} approvals still count: an approver lost the role",
-        )
-    return Decision(True)
+    if len(counted) >= rules.needed:
+        return Decision(True)
+    tightened = request.lacking_by(today) > 0
+    why = "the rules are stricter now" if tightened else "an approver lost the role"
+    return Decision(False, f"only {len(counted)} of {rules.needed} approvals still count: {why}")
 
 
-def _may_approve(request: Request, person: Person, digest: str, now: datetime) -> Decision:
+def _may_approve(
+    request: Request, person: Person, digest: str, now: datetime, today: Rules | None
+) -> Decision:
     decision = _is_open(request, now)
     if not decision.allowed:
         return decision
     if digest != request.digest:
         return Decision(False, "the plan has changed since you looked at it")
-    if request.rules.four_eyes and person.id == request.requester:
+    if request.rules.stricter(today).four_eyes and person.id == request.requester:
         return Decision(False, "you asked for it, so somebody else must approve it")
     if not request.rules.approvers.contains(person):
         return Decision(False, f"you are not an approver of {request.environment}")
+    if today is not None and not today.approvers.contains(person):
+        return Decision(False, f"you are not an approver of {request.environment} any more")
     if any(vote.person == person.id for vote in request.approvals):
         return Decision(False, "you have approved it already")
     return Decision(True)

@@ -5,15 +5,16 @@ Pure. What people may do to a run is in steering.py; this is what the worker doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.audit import Entry
-from bot.core.plans import Plan
+from bot.core.nodes import NodeKey
+from bot.core.plans import Document, Limits, Plan, PlannedNode, RebootOption
 from bot.core.requests import Request
-from bot.core.runs import RUN_ENDS, Dispatch, Run, RunState
+from bot.core.runs import RUN, RUN_ENDS, Dispatch, Run, RunState
 
 BOT = "patchbot"
 
@@ -55,6 +56,36 @@ STUCK = "it does not go on at present: "
 def is_stuck(why: str) -> bool:
     """Whether that is no reason of the run's own, but what keeps it from going on for the moment."""
     return why.startswith(STUCK)
+
+
+def remnant(request: Request, sends: Iterable[Dispatch]) -> Plan:
+    """What its sends tell of a plan that cannot be read: for a card and a receipt, never to send by."""
+    batches = [one.batch for one in sends if one.purpose == RUN]
+    keys = {
+        wave: tuple(
+            NodeKey(batch.account, batch.region, each)
+            for batch in batches
+            if batch.wave == wave
+            for each in batch.instance_ids
+        )
+        for wave in sorted({batch.wave for batch in batches})
+    }
+    nodes = (
+        PlannedNode(
+            key, "", "", "", "", missing=0, failed=0, pending_reboot=0, critical=0, security=0
+        )
+        for wave in keys.values()
+        for key in wave
+    )
+    return Plan(
+        environment=request.environment,
+        operation=request.operation,
+        reboot_option=RebootOption.REBOOT_IF_NEEDED,
+        nodes=tuple(nodes),
+        waves=tuple(keys.values()),
+        limits=Limits("", "", 100),
+        document=Document("", "", ""),
+    )
 
 
 def moved(run: Run, state: RunState, now: datetime, *, why: str = "", **changes: Any) -> Run:

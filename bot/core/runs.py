@@ -49,6 +49,9 @@ class Run:
 
     `wave` is the wave that is being sent or judged, from 1. `why` says what holds or ended it. `deadline` is when what
     is missing is named and the run ends, whatever happens. `cancelled_by` is set once somebody asked to stop it.
+
+    `held` are the batches that the closed gate is about, `continued` those that a person saw there and went past: no
+    gate asks about them again, and about every other one.
     """
 
     id: str
@@ -63,6 +66,8 @@ class Run:
     wave: int = 1
     why: str = ""
     cancelled_by: str = ""
+    held: tuple[int, ...] = ()
+    continued: tuple[int, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None
 

@@ -30,11 +30,14 @@ _STOPPABLE = frozenset({RunState.WAITING, RunState.RUNNING, RunState.PAUSED})
 def stop(run: Run, person: Person, *, requester: str, allowed: Members) -> Steered:
     """Cancel the run: its requester, or whoever may approve there. Nodes already at work finish.
 
-    The worker drops what was not sent, cancels its own commands and ends the run.
+    The worker drops what was not sent, cancels its own commands and ends the run. One that has not started stays
+    waiting until then: its environment may be another run's.
     """
     decision = Decision(True)
     if not run.is_open:
         decision = Decision(False, f"the run is {_words(run)} already")
+    elif run.cancelled_by:
+        decision = Decision(False, "the run is being stopped already")
     elif run.state not in _STOPPABLE:
         decision = Decision(False, f"the run is {_words(run)}, there is nothing left to stop")
     elif person.id != requester and not allowed.contains(person):
@@ -44,7 +47,7 @@ def stop(run: Run, person: Person, *, requester: str, allowed: Members) -> Steer
     stopped = replace(
         run,
         version=run.version + 1,
-        state=RunState.CANCELLING,
+        state=run.state if run.state is RunState.WAITING else RunState.CANCELLING,
         cancelled_by=person.id,
         why="stopped by a person",
     )
@@ -65,7 +68,7 @@ def proceed(
     """Open the gate after `wave` by hand: an approver lets the next wave start, or the verifying scan after the last.
 
     `wave` is the one the person saw: a click on an old card never opens a later gate. `barred` is the requester where
-    four eyes are asked for.
+    four eyes are asked for. What is left of the wave still has to pass a gate; only what the person saw has not.
     """
     decision = Decision(True)
     if run.state is not RunState.PAUSED:
@@ -89,8 +92,10 @@ def proceed(
         state=RunState.VERIFYING if last else RunState.RUNNING,
         wave=run.wave if last else run.wave + 1,
         why="",
+        held=(),
+        continued=tuple(sorted({*run.continued, *run.held})),
     )
-    body = {"wave": run.wave, "held_by": run.why}
+    body = {"wave": run.wave, "held_by": run.why, "batches": list(run.held)}
     return Steered(going, decision, (_entry(run, "continued", person.id, body),))
 
 

@@ -15,9 +15,10 @@ from bot.core.identity import Decision, Person
 from bot.core.ledger import Change, Ledger
 from bot.core.plans import Plan
 from bot.core.ports import Clock
-from bot.core.requests import Move, Request
+from bot.core.requests import Move, Request, RequestState
 from bot.core.rules import ChangeRules
-from bot.core.runs import Run
+from bot.core.running import run_id
+from bot.core.runs import Run, RunState
 from bot.core.wording import counted, listed
 from bot.services import noticing
 from bot.services.intake import Effect, Handler, Refusal, refused, write
@@ -65,17 +66,11 @@ class Decisions:
     def approve(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """A vote for exactly the plan whose digest the person saw."""
         request, rules, plan = self._request(body)
-        move = requests.approve(request, person, str(body["digest"]), self._clock())
-        if move.changed and not rules.approvers.contains(person):
-            return _no(
-                request,
-                person,
-                "approve",
-                f"you are not an approver of {request.environment} any more",
-            )
+        today = rules.for_request(request.operation)
+        move = requests.approve(request, person, str(body["digest"]), self._clock(), today=today)
         if move.changed and (wrong := _wrong_count(body, plan, rules)):
             return _no(request, person, "approve", wrong)
-        lacking = move.request.lacking
+        lacking = move.request.lacking_by(today)
         text = (
             f"Your approval of {request.id} counts; {counted(lacking, 'more is', 'more are')} needed."
             if lacking
@@ -99,6 +94,11 @@ class Decisions:
     def cancel(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """The requester takes the request back; an admin may, too."""
         request, rules, _ = self._request(body)
+        if request.state is RequestState.APPROVED:
+            run = run_id(request.id)
+            return _no(
+                request, person, "cancel", f"it is approved already; stop its run {run} instead"
+            )
         is_admin = rules.admins.contains(person)
         move = requests.cancel(request, person, self._clock(), is_admin=is_admin)
         return self._moved(move, rules, f"{request.id} is cancelled.")
@@ -109,6 +109,13 @@ class Decisions:
         if body.get("digest") != request.digest:
             return _no(
                 request, person, "break_glass", "the plan has changed since you looked at it"
+            )
+        if plan.not_before is not None:
+            return _no(
+                request,
+                person,
+                "break_glass",
+                "it is planned for later, and breaking the glass is for what cannot wait",
             )
         move = requests.break_glass(
             request, person, _said(body, "reason"), self._clock(), allowed=rules.break_glass
@@ -148,11 +155,14 @@ class Decisions:
         run, request, rules, _ = self._run(body)
         move = steering.stop(run, person, requester=request.requester, allowed=rules.approvers)
         text = f"{run.id} is stopping: nothing more is sent; nodes already at work finish."
+        if run.state is RunState.WAITING:
+            text = f"{run.id} is stopped: it had not started, and nothing was sent."
         return _moved_run(move, request, rules, text)
 
     def continue_run(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """Open the gate that the person saw closed, and no other."""
         run, request, rules, plan = self._run(body)
+        four_eyes = request.rules.four_eyes or rules.protected
         move = steering.proceed(
             run,
             person,
@@ -160,7 +170,7 @@ class Decisions:
             wave=int(body["wave"]),
             waves=len(plan.waves),
             allowed=rules.approvers,
-            barred=request.requester if request.rules.four_eyes else "",
+            barred=request.requester if four_eyes else "",
         )
         return _moved_run(move, request, rules, f"{run.id} goes on after wave {run.wave}.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from bot.core.change_reports import (
@@ -28,7 +29,8 @@ from bot.core.ports import Clock, Progress
 from bot.core.proposals import Proposal
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
-from bot.core.runs import RUN, NodeOutcome, NodeResult, Run
+from bot.core.running import remnant
+from bot.core.runs import RUN, NodeOutcome, NodeResult, Run, RunState
 from bot.services.planning import planned
 from bot.services.surveying import Draft, Surveyor
 
@@ -58,12 +60,23 @@ class Installs:
         return plan_report(draft, self.rules(proposal.environment))
 
     def approvals(self) -> ApprovalsReport:
-        """The open requests, the next to expire first."""
+        """The open requests, the next to expire first, and what is approved and has not started."""
         ledger = self._open_ledger()
         waiting = sorted(ledger.requests(only_open=True), key=lambda one: (one.expires_at, one.id))
-        rows = tuple(request_row(one, _plan(ledger, one)) for one in waiting)
+        rows = tuple(
+            request_row(one, _plan(ledger, one), self._rules(one.environment)) for one in waiting
+        )
+        approved = tuple(
+            run_report(ledger, run, self._clock()).run
+            for run in reversed(ledger.runs(only_open=True))
+            if run.state is RunState.WAITING
+        )
         return ApprovalsReport(
-            as_of=self._clock(), total=len(rows), requests=rows, notices=_notices(ledger)
+            as_of=self._clock(),
+            total=len(rows),
+            requests=rows,
+            waiting=approved,
+            notices=_notices(ledger),
         )
 
     def runs(self, environment: str | None = None) -> RunsReport:
@@ -89,6 +102,12 @@ class Installs:
         if run is None:
             raise NotFound(f"There is no run “{run_id}”.", hint="`/patch runs` lists them.")
         return run_report(ledger, run, self._clock())
+
+    def _rules(self, environment: str) -> ChangeRules | None:
+        try:
+            return self.rules(environment)
+        except NotFound:
+            return None
 
     def _open_ledger(self) -> Ledger:
         if self._ledger is None:
@@ -145,8 +164,12 @@ def plan_report(draft: Draft, rules: ChangeRules) -> PlanReport:
     )
 
 
-def request_row(request: Request, plan: Plan) -> RequestRow:
-    """A request with what its plan holds."""
+def request_row(request: Request, plan: Plan, rules: ChangeRules | None = None) -> RequestRow:
+    """A request with what its plan holds. While it is open it needs what `rules`, those of today, ask for if that is
+    more than those it was made under.
+    """
+    today = rules.for_request(request.operation) if rules and request.is_open else None
+    needs = request.rules.stricter(today)
     return RequestRow(
         id=request.id,
         state=request.state,
@@ -163,10 +186,10 @@ def request_row(request: Request, plan: Plan) -> RequestRow:
         created_at=request.created_at,
         expires_at=request.expires_at,
         not_before=plan.not_before,
-        approvals_needed=request.rules.needed,
+        approvals_needed=needs.needed,
         approved_by=tuple(vote.person for vote in request.approvals),
-        lacking=request.lacking,
-        four_eyes=request.rules.four_eyes,
+        lacking=request.lacking_by(today),
+        four_eyes=needs.four_eyes,
         break_glass=request.break_glass,
         rehearsal=plan.rehearsal,
         ended_at=request.ended_at,
@@ -180,7 +203,7 @@ def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
     request = ledger.request(run.request)
     if request is None:
         raise StorageError(f"The request {run.request} of {run.id} is not in the ledger.")
-    plan = _plan(ledger, request)
+    plan, unread = _plan_of(ledger, run, request)
     results = {one.key: one for one in ledger.results(run.id, RUN)}
     rows = tuple(_results(plan, results))
     counts = Counter(row.outcome for row in rows)
@@ -191,11 +214,13 @@ def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
         environment=run.environment,
         operation=plan.operation,
         nodes=len(plan.nodes),
+        reboots=plan.reboots,
+        reboot_option=plan.reboot_option,
         wave=run.wave,
         waves=len(plan.waves),
         outcomes={outcome: counts[outcome] for outcome in NodeOutcome if counts[outcome]},
-        why=run.why,
-        rehearsal=run.rehearsal,
+        why=run.why if not unread or unread in run.why else f"{run.why}; {unread}".lstrip("; "),
+        rehearsal=plan.rehearsal,
         created_at=run.created_at,
         started_at=run.started_at,
         ended_at=run.ended_at,
@@ -214,6 +239,15 @@ def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
 def _notices(ledger: Ledger) -> tuple[str, ...]:
     reason = why_frozen(ledger)
     return (f"Nothing can be changed now, and nothing goes on: {reason}. {MEND}",) if reason else ()
+
+
+def _plan_of(ledger: Ledger, run: Run, request: Request) -> tuple[Plan, str]:
+    """The plan of a run; where it cannot be read, what its sends tell of it, with the reason."""
+    try:
+        return _plan(ledger, request), ""
+    except StorageError as error:
+        left = remnant(request, ledger.dispatches(run.id))
+        return replace(left, rehearsal=run.rehearsal), error.message.rstrip(".")
 
 
 def _results(plan: Plan, results: Mapping[NodeKey, NodeResult]) -> list[ResultRow]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.core.audit import Entry
-from bot.core.errors import Conflict, NotAllowed, PatchbotError, SlackError, StorageError
+from bot.core.errors import Conflict, NotAllowed, PatchbotError, SlackError
 from bot.core.identity import AccessPolicy, Kind, Person, Role
 from bot.core.ledger import Change, InboxItem, Ledger
 from bot.core.ports import Clock
@@ -130,9 +130,8 @@ class Intake:
         except (KeyError, TypeError, ValueError) as error:
             _log.warning("%s cannot be read: %r", item.kind, error)
             return self._refuse(item, Refusal("that click is not complete; open the card anew"))
-        except StorageError:
-            raise
         except PatchbotError as error:
+            # Also one plan that cannot be read; a ledger that cannot be written keeps the item, by what _refuse raises.
             return self._refuse(item, Refusal(error.message.rstrip("."), hint=error.hint))
         with self._ledger.change(taking=item.key) as change:
             text = effect.apply(change)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.environments import Target
-from bot.core.errors import AwsError, NotFound, UsageError
+from bot.core.errors import AwsError, NotFound, StorageError, UsageError
 from bot.core.figures import Judged
 from bot.core.ledger import Ledger
 from bot.core.nodes import NodeKey, Patch
@@ -18,6 +18,7 @@ from bot.core.ports import Clock, CommandGateway, Progress
 from bot.core.proposals import Proposal
 from bot.core.readings import Gap, Reading
 from bot.core.rules import ChangeRules
+from bot.core.runs import Run
 from bot.core.selection import select
 from bot.core.wording import counted
 from bot.services.alert_log import find_alert
@@ -25,7 +26,7 @@ from bot.services.compliance import Compliance
 from bot.services.planning import DOCUMENT, seal
 from bot.services.preflight import Preflight, Surroundings, Window, check
 
-PATCHES_NAMED = 50
+PATCHES_NAMED = 500
 """Up to so many nodes the patches of each are read and sealed by id; of more, only their numbers."""
 PATCHES_SEARCHED = 500
 """Among so many nodes `patches:` looks: each is a call of its own."""
@@ -201,8 +202,21 @@ class Surveyor:
     def _in_runs(self) -> dict[NodeKey, str]:
         if self._ledger is None:
             return {}
-        runs = [(run, self._ledger.plan(run.digest)) for run in self._ledger.runs(only_open=True)]
-        return {node.key: run.id for run, plan in runs if plan is not None for node in plan.nodes}
+        runs = self._ledger.runs(only_open=True)
+        return {key: run.id for run in runs for key in self._nodes_of(run, self._ledger)}
+
+    def _nodes_of(self, run: Run, ledger: Ledger) -> Iterator[NodeKey]:
+        """By its plan; one that cannot be read is no reason to ask for nothing else, so then by its sends."""
+        try:
+            plan = ledger.plan(run.digest)
+        except StorageError:
+            plan = None
+        if plan is not None:
+            yield from (node.key for node in plan.nodes)
+            return
+        for one in ledger.dispatches(run.id):
+            place = (one.batch.account, one.batch.region)
+            yield from (NodeKey(*place, each) for each in one.batch.instance_ids)
 
     def _last_scans(self, keys: Sequence[NodeKey]) -> dict[NodeKey, datetime]:
         """An instance id that stands for two nodes counts for both: at worst a scan comes later."""
@@ -232,6 +246,18 @@ class Surveyor:
         if proposal.operation is Operation.INSTALL and len(keys) <= PATCHES_NAMED:
             read = self._patches(proposal.environment, preflight.ready)
             patches = {one.seen.node.key: open_patches for one, open_patches, _ in read}
+            if gaps := [gap for _, _, gap in read if gap is not None]:
+                remark = (
+                    f"The patches of {counted(len(gaps), 'node')} could not be read ({gaps[0].reason}):"
+                    " of them the plan holds only how many they miss."
+                )
+                preflight = replace(preflight, remarks=(*preflight.remarks, remark))
+        elif proposal.operation is Operation.INSTALL:
+            remark = (
+                f"With more than {PATCHES_NAMED:,} nodes their patches are not read one by one:"
+                " the plan holds only how many each misses."
+            )
+            preflight = replace(preflight, remarks=(*preflight.remarks, remark))
         plan = seal(
             proposal, preflight.ready, rules, document=next(iter(documents)), patches=patches
         )

@@ -111,21 +111,20 @@ class SqliteChange:
             )
 
     def add_run(self, run: Run, dispatches: Sequence[Dispatch], entries: Sequence[Entry]) -> None:
-        """Store a new run with its sends. Raises Conflict when a node of it is in another open run."""
+        """Store a new run with its sends. Raises Conflict when its request has one."""
         taken = f"{run.id} cannot start: its request has a run, or its environment is at work."
         with self._step(entries, taken):
             self._insert("run", rows.run_row(run))
-            if run.is_open:
-                for dispatch in dispatches:
-                    self._lock_nodes(run, dispatch)
             self._insert_dispatches(dispatches)
+            self._lock_nodes(run)
 
     def save_run(self, run: Run, entries: Sequence[Entry]) -> None:
         """Store a move. Raises Conflict unless the stored version is `run.version` - 1 and the run is open, and when it
-        is to start while another run of its environment is at work.
+        is to start while another run of its environment, or on a node of it, is at work.
         """
         with self._step(entries, f"{run.environment} has another run at work."):
             self._update("run", rows.run_row(run), where={"id": run.id, "version": run.version - 1})
+            self._lock_nodes(run)
 
     def add_dispatches(self, dispatches: Sequence[Dispatch], entries: Sequence[Entry]) -> None:
         """Add sends to an open run: the verifying scans. Raises Conflict when the run has ended or has them."""
@@ -267,19 +266,23 @@ class SqliteChange:
         for dispatch in dispatches:
             self._insert("dispatch", rows.dispatch_row(dispatch))
 
-    def _lock_nodes(self, run: Run, dispatch: Dispatch) -> None:
-        batch = dispatch.batch
-        for instance_id in batch.instance_ids:
-            key = (batch.account, batch.region, instance_id)
-            held = self._open.execute(
-                "SELECT run FROM node_lock WHERE account = ? AND region = ? AND instance_id = ?",
-                key,
-            ).fetchone()
-            if held is not None and held[0] != run.id:
-                raise Conflict(f"{instance_id} is in the open run {held[0]}.")
-            self._open.execute(
-                "INSERT INTO node_lock VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (*key, run.id)
-            )
+    def _lock_nodes(self, run: Run) -> None:
+        """A run at work has its nodes for itself; one that waits has none yet, and one that ended gave them back."""
+        if run.state is RunState.WAITING or not run.is_open:
+            return
+        of_the_run = "SELECT account, region, value AS instance_id FROM dispatch, json_each(instance_ids) WHERE run = ?"
+        held = self._open.execute(
+            "SELECT instance_id, node_lock.run FROM node_lock"
+            f" JOIN ({of_the_run}) USING (account, region, instance_id) WHERE node_lock.run != ?",
+            (run.id, run.id),
+        ).fetchone()
+        if held is not None:
+            raise Conflict(f"{held[0]} is in the open run {held[1]}.")
+        self._open.execute(
+            f"INSERT INTO node_lock SELECT account, region, instance_id, ? FROM ({of_the_run}) WHERE true"
+            " ON CONFLICT DO NOTHING",
+            (run.id, run.id),
+        )
 
     def _note_sent(self, dispatch: Dispatch, operation: str) -> None:
         ids = dispatch.sent_ids or dispatch.batch.instance_ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.core.environments import Environment, Target
 from bot.core.errors import ConfigurationError, StorageError
@@ -11,8 +11,9 @@ from bot.core.identity import Kind
 from bot.core.ledger import Ledger
 from bot.core.plans import Operation, Plan
 from bot.core.ports import Clock, CommandGateway, ComplianceGateway
-from bot.core.requests import Request
+from bot.core.requests import Request, still_approved
 from bot.core.rules import ChangeRules
+from bot.core.running import remnant
 from bot.core.runs import Dispatch, Run
 from bot.services.people import PersonLookup
 from bot.worker.clockwatch import ClockWatch
@@ -71,9 +72,13 @@ class Context:
     clock_watch: ClockWatch
     memory: Memory
 
+    def knows(self, environment: str) -> bool:
+        """Whether the environment is configured."""
+        return environment in self.environments and environment in self.rules
+
     def environment(self, name: str) -> Environment:
         """The environment. Raises ConfigurationError when it is no longer configured."""
-        if name not in self.environments or name not in self.rules:
+        if not self.knows(name):
             raise ConfigurationError(
                 f"The environment “{name}” of an open run is not configured any more.",
                 hint="Put it back until the run has ended; nothing is sent to it meanwhile.",
@@ -106,6 +111,19 @@ class Context:
             )
         return request, plan
 
+    def known(self, run: Run) -> tuple[Request, Plan, str]:
+        """The same, and where the plan cannot be read what the sends tell of it, with the reason: nothing is sent by
+        that. Raises StorageError when even the request is gone.
+        """
+        try:
+            return *self.sealed(run), ""
+        except StorageError as error:
+            request = self.ledger.request(run.request)
+            if request is None:
+                raise
+            plan = remnant(request, self.ledger.dispatches(run.id))
+            return request, replace(plan, rehearsal=run.rehearsal), error.message.rstrip(".")
+
     def dispatch(self, one: Dispatch) -> Dispatch | None:
         """The send as the ledger has it now."""
         found = self.ledger.dispatches(one.run)
@@ -115,19 +133,25 @@ class Context:
         """Why nothing may be installed there now; empty when it may. Scans change nothing and are never frozen."""
         if plan.operation is Operation.SCAN:
             return ""
-        freeze = self.rules[run.environment].frozen_at(self.clock())
+        rules = self.rules.get(run.environment)
+        freeze = None if rules is None else rules.frozen_at(self.clock())
         if freeze is None:
             return ""
         return f"frozen until {freeze.until:%Y-%m-%d %H:%M %Z}: {freeze.reason}"
 
-    def voters_now(self, request: Request) -> frozenset[str]:
-        """Those who voted and are approvers at this moment, by what was configured then and is configured now.
+    def backers_now(self, request: Request) -> frozenset[str]:
+        """Those who voted and are approvers at this moment, by what was configured then and is configured now; of a
+        broken glass, whoever broke it and still may.
 
         Raises NotAllowed or SlackError when it cannot be told.
         """
-        if not request.approvals:
+        rules = self.rules.get(request.environment)
+        if rules is None:
             return frozenset()
-        rules = self.rules[request.environment]
+        if request.break_glass:
+            person = self.people.look_up(request.ended_by, team=self.team)
+            may = person.kind is Kind.MEMBER and rules.break_glass.contains(person)
+            return frozenset({person.id} if may else ())
         people = (
             self.people.look_up(voter, team=self.team)
             for voter in dict.fromkeys(vote.person for vote in request.approvals)
@@ -139,3 +163,19 @@ class Context:
             and request.rules.approvers.contains(person)
             and (rules.approvers.contains(person) or rules.admins.contains(person))
         )
+
+    def objection(self, request: Request, plan: Plan, backers: frozenset[str]) -> str:
+        """Why nothing may be sent for it by the rules of this moment; empty when they allow it.
+
+        They may be stricter than those it was asked under; then they count.
+        """
+        name = request.environment
+        rules = self.rules.get(name)
+        if rules is None or not self.knows(name):
+            return f"{name} is not configured any more"
+        if rules.rehearsal and not plan.rehearsal:
+            return f"{name} is for rehearsals only by now, and this was to be a real run"
+        if len(plan.nodes) > rules.max_targets:
+            return f"{name} allows {rules.max_targets:,} nodes in a plan by now, and it has {len(plan.nodes):,}"
+        today = rules.for_request(request.operation)
+        return still_approved(request, plan.digest, backers, today=today).reason

@@ -7,16 +7,18 @@ nothing here ever sends a batch a second time after AWS may have taken it.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.core.audit import Entry
 from bot.core.commands import NotSent, Order, OutcomeUnknown
 from bot.core.environments import Target
+from bot.core.errors import ConfigurationError
 from bot.core.ledger import Change
 from bot.core.marks import is_ours
 from bot.core.plans import Operation, Plan, RebootOption
 from bot.core.requests import Request
 from bot.core.running import about_dispatch, about_run, moved
-from bot.core.runs import RUN, Dispatch, DispatchState, NodeOutcome, Run
+from bot.core.runs import RUN, Dispatch, DispatchState, NodeOutcome, Run, RunState
 from bot.worker.context import Context
 from bot.worker.ending import give_up, show_run
 from bot.worker.roll import Roll, call
@@ -30,15 +32,18 @@ def dispatch(ctx: Context, run: Run, one: Dispatch) -> None:
     Everything that is read from outside is read before the intent; within its transaction only the ledger is.
     """
     request, plan = ctx.sealed(run)
+    if one.purpose == RUN and (lost := _place_lost(ctx, run, one)):
+        _give_up(ctx, run, plan, why=lost)
+        return
     environment, target = ctx.environment(run.environment), ctx.target_of(run, one)
     if _is_there_already(ctx, target, one, request, plan):
         _remember(ctx, one, request)
         return
     wave = f"{one.purpose} {run.id}/{run.wave}"
     roll = call(ctx, environment, target, one.batch.instance_ids, during=wave)
-    voters = ctx.voters_now(request) if one.purpose == RUN else frozenset()
+    backers = ctx.backers_now(request) if one.purpose == RUN else frozenset()
     began = ctx.monotonic()
-    intent = _intend(ctx, one, plan, roll=roll, voters=voters)
+    intent = _intend(ctx, one, plan, roll=roll, backers=backers)
     if intent is not None:
         _send(ctx, target, intent, order(intent, plan), began=began)
 
@@ -64,6 +69,22 @@ def operation_of(one: Dispatch, plan: Plan) -> Operation:
     return plan.operation if one.purpose == RUN else Operation.SCAN
 
 
+def _place_lost(ctx: Context, run: Run, one: Dispatch) -> str:
+    """Why there is nowhere to send to any more; empty while the configuration has the place."""
+    try:
+        ctx.target_of(run, one)
+    except ConfigurationError as error:
+        return error.message.rstrip(".")
+    return ""
+
+
+def _give_up(ctx: Context, run: Run, plan: Plan, *, why: str) -> None:
+    with ctx.ledger.change() as change:
+        found = ctx.ledger.run(run.id)
+        if found is not None and found.state is RunState.RUNNING:
+            give_up(ctx, change, found, plan, why=why)
+
+
 def _is_there_already(
     ctx: Context, target: Target, one: Dispatch, request: Request, plan: Plan
 ) -> bool:
@@ -85,20 +106,20 @@ def _remember(ctx: Context, one: Dispatch, request: Request) -> None:
 
 
 def _intend(
-    ctx: Context, one: Dispatch, plan: Plan, *, roll: Roll, voters: frozenset[str]
+    ctx: Context, one: Dispatch, plan: Plan, *, roll: Roll, backers: frozenset[str]
 ) -> Dispatch | None:
     """Commit the intent. None when nothing may be sent; then the same transaction says why."""
     with ctx.ledger.change() as change:
         run = ctx.ledger.run(one.run)
         if run is None:
             return None
-        found = standing(ctx, run, one, plan, roll=roll, voters=voters)
+        found = standing(ctx, run, one, plan, roll=roll, backers=backers)
         if found.word is Word.VOID:
             give_up(ctx, change, run, plan, why=found.why)
         elif found.word is Word.HOLD:
             hold(ctx, change, run, why=found.why)
         elif found.word is Word.GO:
-            return _commit(ctx, change, run, one, plan, roll=roll, voters=voters)
+            return _commit(ctx, change, run, one, plan, roll=roll, backers=backers)
     return None
 
 
@@ -110,21 +131,21 @@ def _commit(
     plan: Plan,
     *,
     roll: Roll,
-    voters: frozenset[str],
+    backers: frozenset[str],
 ) -> Dispatch | None:
     if not roll.present:
         drop_planned(change, run, [one], why="none of its nodes is left to send to")
         _note_dropped(change, one, roll)
         return None
     _note_dropped(change, one, roll)
-    if run.rehearsal:
+    if plan.rehearsal:
         _rehearse(change, one, plan, roll)
         return None
     intent = replace(
         one, state=DispatchState.SENDING, sent_ids=roll.present, sending_at=ctx.clock()
     )
     change.move_dispatch(
-        intent, was=DispatchState.PLANNED, entries=[_intended(intent, plan, voters)]
+        intent, was=DispatchState.PLANNED, entries=[_intended(intent, plan, backers)]
     )
     pending = results_of(intent, intent.sent_ids, NodeOutcome.PENDING)
     change.save_results(run.id, intent.purpose, pending)
@@ -167,8 +188,8 @@ def _rehearse(change: Change, one: Dispatch, plan: Plan, roll: Roll) -> None:
     )
 
 
-def _intended(one: Dispatch, plan: Plan, voters: frozenset[str]) -> Entry:
-    return about_dispatch(one, "intended", {**_body(one, plan), "approvers": sorted(voters)})
+def _intended(one: Dispatch, plan: Plan, backers: frozenset[str]) -> Entry:
+    return about_dispatch(one, "intended", {**_body(one, plan), "approvers": sorted(backers)})
 
 
 def _body(one: Dispatch, plan: Plan) -> dict[str, object]:
@@ -188,16 +209,23 @@ def _body(one: Dispatch, plan: Plan) -> dict[str, object]:
 
 
 def _send(ctx: Context, target: Target, one: Dispatch, what: Order, *, began: float) -> None:
+    intended = one.sending_at or ctx.clock()
+    guard = timedelta(seconds=ctx.timing.guard)
     for attempt in range(1, ctx.timing.attempts + 1):
         try:
-            command_id = ctx.commands.send(target, what, not_after=began + ctx.timing.guard)
+            command_id = ctx.commands.send(
+                target,
+                what,
+                not_after=began + ctx.timing.guard,
+                between=(intended, intended + guard),
+            )
         except NotSent as refusal:
             if not refusal.may_retry or attempt == ctx.timing.attempts:
                 _refused(ctx, one, refusal.message, code=refusal.code)
                 return
             if not _try_again(ctx, one, refusal, attempt=attempt):
                 return
-            began = ctx.monotonic()
+            began, intended = ctx.monotonic(), ctx.clock()
             ctx.pause(ctx.timing.first_pause * 2 ** (attempt - 1) * (0.5 + ctx.jitter()))
         except OutcomeUnknown as doubt:
             _unanswered(ctx, one, doubt)

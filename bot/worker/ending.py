@@ -33,9 +33,9 @@ def end(
 
     `dispatches` and `results` are those that the same transaction changed.
     """
-    request, plan = ctx.sealed(run)
-    ended = moved(run, state, ctx.clock(), why=why)
     sends = _with(ctx.ledger.dispatches(run.id), dispatches)
+    request, plan, _ = ctx.known(run)
+    ended = moved(run, state, ctx.clock(), why=why)
     known = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
     known |= {one.key: one for one in results}
     receipt = receipts.receipt(

@@ -29,7 +29,7 @@ def enforce(ctx: Context, run: Run) -> None:
     """End the run when its time limit has passed. Asks nobody: this is what works when nothing else does."""
     if ctx.clock() < run.deadline or ctx.clock_watch.doubt():
         return
-    _, plan = ctx.sealed(run)
+    _, plan, unread = ctx.known(run)
     sends = ctx.ledger.dispatches(run.id)
     with ctx.ledger.change() as change:
         dropped, skipped = drop_planned(change, run, sends, why="the time limit passed")
@@ -41,13 +41,15 @@ def enforce(ctx: Context, run: Run) -> None:
             state, why = RunState.ABANDONED, "its time limit passed before anything was sent"
         else:
             state, why = verdict(plan, results, {}, in_time=False)
+        if unread and state is not RunState.ABANDONED:
+            state = RunState.LOST_TRACK
         why = f"{why} ({run.why})" if run.why else why
         end(
             ctx,
             change,
             run,
             state=state,
-            why=why,
+            why=why if unread in why else f"{why}; {unread}",
             dispatches=(*dropped, *given_up),
             results=(*skipped, *lost),
         )

@@ -6,9 +6,10 @@ A job that fails is logged, recorded and tried again later; it never stops the o
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -24,11 +25,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do with each of its subjects (ids of requests or runs), one at a time."""
+    """Something to do with each of its subjects (ids of requests or runs), one at a time.
+
+    `state` is where a subject stands: once it has moved there is another thing to do, and nothing waits for a back-off.
+    """
 
     name: str
     subjects: Callable[[], Iterable[str]]
     act: Callable[[str], None]
+    state: Callable[[str], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Failure:
     error: str
     told: str
     not_before: float
+    state: object = None
 
 
 class Loop:
@@ -109,6 +115,7 @@ class Loop:
             for subject in subjects or ():
                 if self._stop.is_set():
                     return False
+                self._forgive(job, subject)
                 self._attempt(job.name, subject, partial(job.act, subject))
         return before != self._attempt("progress", "", self._progress)
 
@@ -138,6 +145,18 @@ class Loop:
         self._failures.pop(key, None)
         return result
 
+    def _forgive(self, job: Job, subject: str) -> None:
+        """Let a job that failed try at once when its subject has moved since."""
+        failed = self._failures.get((job.name, subject))
+        if failed is None or job.state is None:
+            return
+        now = self._attempt(f"{job.name}: state", subject, partial(job.state, subject))
+        if now is None or now == failed.state:
+            return
+        if failed.state is not None:
+            failed = replace(failed, times=1, not_before=-math.inf)
+        self._failures[(job.name, subject)] = replace(failed, state=now)
+
     def _fail(self, job: str, subject: str, error: Exception) -> None:
         before = self._failures.get((job, subject))
         times = before.times + 1 if before else 1
@@ -153,6 +172,7 @@ class Loop:
             error=said,
             told=f"{error}" if known else "",
             not_before=now + seconds,
+            state=before.state if before else None,
         )
         self._failures[(job, subject)] = failure
         _log.warning(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.core.environments import Environment, Target
 from bot.core.nodes import ManagedNode
@@ -39,9 +40,13 @@ def call(
     """
     found = {node.instance_id: node for node in ctx.commands.nodes_now(target, instance_ids)}
     members = _members(ctx, environment, target, during)
+    rules = ctx.rules.get(environment.name)
+    never = rules.never if rules is not None else frozenset()
     dropped = {}
     for instance_id in instance_ids:
         reason = _missing(found.get(instance_id), environment, members)
+        if instance_id in never:
+            reason = "the configuration says by now that it is never a target ([installs] never)"
         if reason:
             dropped[instance_id] = reason
     return Roll(tuple(one for one in instance_ids if one not in dropped), dropped)
@@ -52,8 +57,18 @@ def too_many(plan: Plan, dropped: int) -> bool:
     return dropped * 100 > MOST_DROPPED_PERCENT * len(plan.nodes)
 
 
+def another_fleet(plan: Plan, dropped: int) -> str:
+    """The reason when it is so."""
+    return (
+        f"{dropped} of {len(plan.nodes)} nodes are gone or may not be touched:"
+        " the approval was for another fleet"
+    )
+
+
 def _missing(
-    node: ManagedNode | None, environment: Environment, members: frozenset[str] | None
+    node: ManagedNode | None,
+    environment: Environment,
+    members: Mapping[str, datetime | None] | None,
 ) -> str:
     if node is None or node.terminated:
         return "it is gone"
@@ -68,15 +83,25 @@ def _missing(
 
 def _members(
     ctx: Context, environment: Environment, target: Target, during: str
-) -> frozenset[str] | None:
+) -> Mapping[str, datetime | None] | None:
     """The ids that belong to the environment now; None where every managed node does."""
     if not environment.selector.tags and not environment.selector.patch_groups:
         return None
+    return last_looks(ctx, environment, target, during=during)
+
+
+def last_looks(
+    ctx: Context, environment: Environment, target: Target, *, during: str
+) -> Mapping[str, datetime | None]:
+    """When each node of the environment there was last scanned or patched; None where that is not known."""
     key = ("members", environment.name, target, during)
     kept = ctx.memory.kept(key, for_at_most=ctx.timing.members_for)
-    if isinstance(kept, frozenset):
+    if isinstance(kept, Mapping):
         return kept
     reading = ctx.compliance.read_target(environment, target)
-    members = frozenset(seen.node.instance_id for seen in reading.observations)
-    ctx.memory.keep(key, members)
-    return members
+    found = {
+        seen.node.instance_id: seen.state.operation_end_time if seen.state else None
+        for seen in reading.observations
+    }
+    ctx.memory.keep(key, found)
+    return found

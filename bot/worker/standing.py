@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.plans import Plan
-from bot.core.requests import still_approved
 from bot.core.running import start_by
 from bot.core.runs import RUN, Dispatch, DispatchState, Run, RunState
 from bot.worker.context import Context
-from bot.worker.roll import Roll, too_many
+from bot.worker.roll import Roll, another_fleet, too_many
 from bot.worker.sends import purpose_of
 
 _AT_WORK = {RunState.RUNNING, RunState.VERIFYING}
@@ -46,7 +45,7 @@ def standing(
     plan: Plan,
     *,
     roll: Roll,
-    voters: frozenset[str],
+    backers: frozenset[str],
 ) -> Standing:
     """Whether this send may happen now, by what the ledger says at this very moment."""
     now, request, known = ctx.clock(), ctx.ledger.request(run.request), ctx.dispatch(one)
@@ -60,16 +59,14 @@ def standing(
         return Standing(Word.HOLD, doubt)
     if one.batch not in plan.batches():
         return Standing(Word.VOID, "a batch is not of the plan that was approved")
-    decision = still_approved(request, run.digest, voters)
-    if not decision.allowed:
-        return Standing(Word.VOID, decision.reason)
+    if objection := ctx.objection(request, plan, backers):
+        return Standing(Word.VOID, objection)
     nothing_sent = all(each.sending_at is None for each in ctx.ledger.dispatches(run.id))
     if nothing_sent and now >= start_by(request, plan):
         return Standing(Word.VOID, "its approval expired before anything was sent")
     gone = len(roll.dropped) + _left_out(ctx, run)
     if too_many(plan, gone):
-        why = f"{gone} of {len(plan.nodes)} nodes are gone: the approval was for another fleet"
-        return Standing(Word.VOID, why)
+        return Standing(Word.VOID, another_fleet(plan, gone))
     frozen = ctx.frozen(run, plan)
     return Standing(Word.HOLD, frozen) if frozen else _GO
 

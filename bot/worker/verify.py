@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from bot.core.environments import Target
-from bot.core.nodes import NodeKey, PatchState
+from bot.core.nodes import NodeKey, Patch, PatchState
 from bot.core.plans import BATCH, Batch, Operation, Plan
 from bot.core.receipts import Rescan, verdict
 from bot.core.running import about_run, is_stuck
@@ -17,8 +18,9 @@ from bot.worker.sends import drop_planned, of_purpose, planned_sends
 
 _UNDER_WAY = {DispatchState.SENDING, DispatchState.SENT}
 _TOUCHED = {DispatchState.SENT, DispatchState.DONE, DispatchState.UNKNOWN}
-DETAILED = 200
+DETAILED = 500
 """Nodes whose open patches are read one by one for the receipt; the rest is told in numbers."""
+CALLS_AT_ONCE = 8
 
 
 def step(ctx: Context, run: Run) -> None:
@@ -102,7 +104,7 @@ def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> No
 
 def read(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> Mapping[NodeKey, Rescan]:
     """The patch states that these scans, or later ones, have written. Raises AwsError."""
-    found: dict[NodeKey, Rescan] = {}
+    states: dict[NodeKey, tuple[Target, PatchState]] = {}
     environment = ctx.environment(run.environment)
     for target, sends in _by_target(ctx, run, scans).items():
         by_node = {
@@ -114,8 +116,14 @@ def read(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> Mapping[NodeKey, 
             scan = by_node.get(seen.node.key)
             if scan is None or seen.state is None or not _is_newer(seen.state, scan):
                 continue
-            found[seen.node.key] = _rescan(ctx, target, seen.node.key, seen.state, len(found))
-    return found
+            states[seen.node.key] = (target, seen.state)
+    open_ones = [key for key, (_, state) in states.items() if state.missing or state.failed]
+    patches: dict[NodeKey, tuple[Patch, ...]] = {}
+    if detailed := open_ones[:DETAILED]:
+        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+            lists = pool.map(lambda key: ctx.compliance.patches(key, states[key][0]), detailed)
+            patches = dict(zip(detailed, lists, strict=True))
+    return {key: Rescan(state, patches.get(key)) for key, (_, state) in states.items()}
 
 
 def _by_target(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> dict[Target, list[Dispatch]]:
@@ -133,12 +141,6 @@ def _is_newer(state: PatchState, scan: Dispatch) -> bool:
     began = state.operation_start_time
     later = began is not None and scan.sending_at is not None and began > scan.sending_at
     return state.snapshot_id == scan.snapshot_id or later
-
-
-def _rescan(ctx: Context, target: Target, key: NodeKey, state: PatchState, already: int) -> Rescan:
-    if not (state.missing or state.failed) or already >= DETAILED:
-        return Rescan(state)
-    return Rescan(state, ctx.compliance.patches(key, target))
 
 
 def _both(first: str, second: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.core.errors import AwsError
+from bot.core.identity import Decision
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation, Plan
 from bot.core.running import about_run, moved
@@ -26,7 +27,7 @@ from bot.core.runs import (
 from bot.services import noticing
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
-from bot.worker.ending import end, show_run
+from bot.worker.ending import end, give_up, show_run
 from bot.worker.sends import drop_planned, of_purpose
 
 _DOUBTFUL = {DispatchState.UNKNOWN, DispatchState.REFUSED}
@@ -36,22 +37,28 @@ _UNDER_WAY = {DispatchState.SENDING, DispatchState.SENT}
 def step(ctx: Context, run: Run) -> None:
     """Send what the wave still has to send, or judge it when it is over. Raises AwsError, SlackError: later again."""
     _, plan = ctx.sealed(run)
+    if not ctx.knows(run.environment):
+        with ctx.ledger.change() as change:
+            give_up(ctx, change, run, plan, why=f"{run.environment} is not configured any more")
+        return
     sends = of_purpose(ctx.ledger.dispatches(run.id), RUN)
     if any(one.state is DispatchState.SENDING for one in sends):
         return
-    wave = [one for one in sends if one.batch.wave == run.wave]
-    doubtful = [one for one in wave if one.state in _DOUBTFUL]
+    begun = [one for one in sends if one.batch.wave <= run.wave]
+    open_to_doubt = [one for one in begun if one.batch.number not in run.continued]
+    doubtful = [one for one in open_to_doubt if one.state in _DOUBTFUL]
     if doubtful and plan.operation is Operation.INSTALL:
-        _pause(ctx, run, why=_doubt(doubtful))
+        _pause(ctx, run, why=_doubt(doubtful), about=doubtful)
         return
-    planned = [
-        one for one in sends if one.batch.wave <= run.wave and one.state is DispatchState.PLANNED
-    ]
+    planned = [one for one in begun if one.state is DispatchState.PLANNED]
     if planned:
+        before = [one for one in open_to_doubt if one.batch.wave < planned[0].batch.wave]
+        if not _may_follow(ctx, run, plan, before):
+            return
         if not run.why or ctx.memory.due(("held", run.id), ctx.timing.look_again):
             dispatch(ctx, run, planned[0])
-    elif not any(one.state in _UNDER_WAY for one in wave):
-        _judge(ctx, run, plan, wave)
+    elif not any(one.state in _UNDER_WAY for one in begun):
+        _judge(ctx, run, plan, open_to_doubt)
 
 
 def stop(ctx: Context, run: Run) -> None:
@@ -85,9 +92,18 @@ def _doubt(doubtful: Sequence[Dispatch]) -> str:
     return f"send {first.batch.number} {word}: {first.reason}{more}"
 
 
-def _pause(ctx: Context, run: Run, *, why: str, counts: Mapping[str, int] | None = None) -> None:
-    paused = moved(run, RunState.PAUSED, ctx.clock(), why=why)
-    body = {"wave": run.wave, "why": why, "nodes": dict(counts or {})}
+def _pause(
+    ctx: Context,
+    run: Run,
+    *,
+    why: str,
+    about: Sequence[Dispatch],
+    counts: Mapping[str, int] | None = None,
+) -> None:
+    """Ask a person about these sends."""
+    held = tuple(one.batch.number for one in about)
+    paused = moved(run, RunState.PAUSED, ctx.clock(), why=why, held=held)
+    body = {"wave": run.wave, "why": why, "nodes": dict(counts or {}), "batches": list(held)}
     with ctx.ledger.change() as change:
         change.save_run(paused, [about_run(paused, "paused", body)])
         show_run(ctx, change, paused)
@@ -97,21 +113,58 @@ def _pause(ctx: Context, run: Run, *, why: str, counts: Mapping[str, int] | None
             noticing.show(change, noticing.closed_gate(paused, request, rules))
 
 
-def _judge(ctx: Context, run: Run, plan: Plan, wave: Sequence[Dispatch]) -> None:
-    if run.rehearsal:
+def _may_follow(ctx: Context, run: Run, plan: Plan, before: Sequence[Dispatch]) -> bool:
+    """Whether the sends before a wave have passed; pauses when they have not.
+
+    After a wave that ran through its gate they have. What was left of one that a person went past is judged here.
+    """
+    if plan.rehearsal or plan.operation is Operation.SCAN:
+        return True
+    if any(one.state in _UNDER_WAY for one in before):
+        return False
+    for wave in _by_wave(before):
+        decision = _decision(ctx, run, plan, wave)
+        if decision is None:
+            return False
+        if not decision.allowed:
+            _pause(ctx, run, why=decision.reason, about=wave, counts=_counts(ctx, run, wave))
+            return False
+    return True
+
+
+def _judge(ctx: Context, run: Run, plan: Plan, sends: Sequence[Dispatch]) -> None:
+    """The gate after the wave, over each wave by itself, so that a bad one is not hidden among good ones."""
+    if plan.rehearsal:
         _go_on(ctx, run, plan, {})
         return
+    counts: Mapping[str, int] = {}
+    last = run.wave >= len(plan.waves)
+    for wave in _by_wave(sends):
+        decision = _decision(ctx, run, plan, wave)
+        if decision is None:
+            return
+        counts = _counts(ctx, run, wave)
+        if not (decision.allowed or last or plan.operation is Operation.SCAN):
+            _pause(ctx, run, why=decision.reason, about=wave, counts=counts)
+            return
+    _go_on(ctx, run, plan, counts)
+
+
+def _by_wave(sends: Sequence[Dispatch]) -> list[list[Dispatch]]:
+    waves = sorted({one.batch.wave for one in sends})
+    return [[one for one in sends if one.batch.wave == wave] for wave in waves]
+
+
+def _decision(ctx: Context, run: Run, plan: Plan, wave: Sequence[Dispatch]) -> Decision | None:
+    """The verdict of the gate on these sends of one wave; None while their nodes are still coming back."""
     results = _results_of_wave(ctx, run, wave)
     if plan.reboots and not _all_back(ctx, run, wave, results):
-        return
-    results = _results_of_wave(ctx, run, wave)
-    counts = Counter(one.outcome.value for one in results.values())
-    decision = gate(results.values(), plan.limits.success_percent)
-    last = run.wave >= len(plan.waves)
-    if decision.allowed or last or plan.operation is Operation.SCAN:
-        _go_on(ctx, run, plan, counts)
-    else:
-        _pause(ctx, run, why=decision.reason, counts=counts)
+        return None
+    return gate(_results_of_wave(ctx, run, wave).values(), plan.limits.success_percent)
+
+
+def _counts(ctx: Context, run: Run, wave: Sequence[Dispatch]) -> Mapping[str, int]:
+    return Counter(one.outcome.value for one in _results_of_wave(ctx, run, wave).values())
 
 
 def _results_of_wave(ctx: Context, run: Run, wave: Sequence[Dispatch]) -> dict[NodeKey, NodeResult]:
@@ -130,7 +183,8 @@ def _all_back(
     results: Mapping[NodeKey, NodeResult],
 ) -> bool:
     """Whether it is known of each node that succeeded if it answers again after its reboot."""
-    patience_over = ctx.memory.since(("back", run.id, run.wave)) >= ctx.timing.reboot_grace
+    begun = ("back", run.id, *(one.batch.number for one in wave))
+    patience_over = ctx.memory.since(begun) >= ctx.timing.reboot_grace
     found: list[NodeResult] = []
     waiting = False
     for one in wave:
@@ -181,7 +235,7 @@ def _go_on(ctx: Context, run: Run, plan: Plan, counts: Mapping[str, int]) -> Non
         if run.wave < len(plan.waves):
             going = moved(run, RunState.RUNNING, now, wave=run.wave + 1)
             change.save_run(going, [about_run(going, "wave_passed", body)])
-        elif run.rehearsal:
+        elif plan.rehearsal:
             why = "a rehearsal: everything was recorded, nothing was sent"
             end(ctx, change, run, state=RunState.ABANDONED, why=why, told_as="rehearsed")
             return

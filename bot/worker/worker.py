@@ -140,13 +140,13 @@ class Worker:
         return (
             Job("expire", partial(requests.open_requests, ctx), partial(requests.attend, ctx)),
             Job("plan a run", partial(starting.without_run, ctx), partial(starting.create, ctx)),
-            Job("time limit", self._open_runs, self._of_run(limits.enforce)),
-            Job("reconcile", self._open_runs, self._of_run(reconcile.reconcile)),
-            Job("poll", self._open_runs, self._of_run(poll.poll)),
-            Job("advance", self._open_runs, self._of_run(_advance)),
+            self._for_runs("time limit", limits.enforce),
+            self._for_runs("reconcile", reconcile.reconcile),
+            self._for_runs("poll", poll.poll),
+            self._for_runs("advance", _advance),
             Job("late news", partial(late.unsettled, ctx), partial(late.look, ctx)),
             Job("stuck", self._open_runs, self._stuck.tell),
-            Job("redraw", self._open_runs, self._of_run(_redraw)),
+            self._for_runs("redraw", _redraw),
         )
 
     def _clicks(self) -> tuple[str, ...]:
@@ -161,13 +161,19 @@ class Worker:
     def _open_runs(self) -> tuple[str, ...]:
         return tuple(run.id for run in reversed(self._context.ledger.runs(only_open=True)))
 
-    def _of_run(self, act: Callable[[Context, Run], None]) -> Callable[[str], None]:
+    def _for_runs(self, name: str, act: Callable[[Context, Run], None]) -> Job:
+        ledger = self._context.ledger
+
         def on(run_id: str) -> None:
-            run = self._context.ledger.run(run_id)
+            run = ledger.run(run_id)
             if run is not None and run.is_open:
                 act(self._context, run)
 
-        return on
+        def state(run_id: str) -> object:
+            run = ledger.run(run_id)
+            return None if run is None else (run.state, run.cancelled_by)
+
+        return Job(name, self._open_runs, on, state)
 
     def _interval(self) -> float:
         timing = self._context.timing

@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -256,6 +256,26 @@ def test_a_frozen_process_sends_nothing_when_it_wakes(aws: SimulatedAws, order: 
     assert caught.value.code == "TooLate"
     assert aws.calls.count("SendCommand") == 0
     assert list(times) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "leaves"),
+    [(0, True), (30, True), (31, False), (5 * 3600, False), (-1, False), (-3600, False)],
+)
+def test_a_suspended_machine_or_a_clock_that_went_back_sends_nothing(
+    aws: SimulatedAws, order: Order, seconds: int, leaves: bool
+) -> None:
+    """The monotonic clock stands still in suspend, so it says that no time passed."""
+    woken = NOW + timedelta(seconds=seconds)
+    sender = Sender(monotonic=lambda: 100.0, clock=lambda: woken)
+    between = (NOW, NOW + timedelta(seconds=30))
+    if leaves:
+        assert sender.send(TARGET, order, not_after=130.0, between=between)
+        return
+    with pytest.raises(NotSent) as caught:
+        sender.send(TARGET, order, not_after=130.0, between=between)
+    assert caught.value.code == "TooLate"
+    assert aws.calls.count("SendCommand") == 0
 
 
 ROLES = Account(id="111122223333", role="Reader", install_role="Installer", external_id="x-1")

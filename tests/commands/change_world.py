@@ -47,20 +47,25 @@ class Stage(World):
         )
         self.desk = Desk(services, clock=self.clock)
 
-    def approved(self) -> str:
+    def approved(self, **changes: Any) -> str:
         """A request with both approvals."""
-        request = self.request()
+        request = self.request(**changes)
         for person in (BEN, CAT):
             self.click("request.approve", person, **self.ids(request))
         return request
 
     def start(self, request_id: str) -> Run:
         """Its run in its first wave, as the worker makes it."""
+        run = self.waiting(request_id)
+        return self.move(run, RunState.RUNNING, started_at=self.now)
+
+    def waiting(self, request_id: str) -> Run:
+        """Its run, before it starts."""
         request, plan = self._sealed(request_id)
         run = planned(request, plan, self.now, limit=timedelta(hours=4))
         with self.ledger.change() as change:
             change.add_run(run, [], [about_run(run, "planned", {})])
-        return self.move(run, RunState.RUNNING, started_at=self.now)
+        return run
 
     def move(self, run: Run, state: RunState, *, why: str = "", **changes: Any) -> Run:
         """The run one move on."""

@@ -107,7 +107,10 @@ def test_a_run_from_its_start_to_its_receipt(stage: Stage) -> None:
     gone = drawn(stage, noticing.GATE, f"{run.id}/2")
     assert "do:continue" not in json.dumps(gone.blocks)
     ended = stage.finish(
-        paused, RunState.PARTIAL, clean=5, why="5 of 8 nodes have nothing left to install"
+        paused,
+        RunState.PARTIAL,
+        clean=5,
+        why="5 nodes have nothing left to install, 3 still miss patches",
     )
     golden(stage, noticing.RUN, ended.id, "change-run-ended")
     golden(stage, noticing.RECEIPT, ended.id, "change-receipt")
@@ -177,7 +180,10 @@ def test_answers_in_slack_and_in_a_terminal(stage: Stage, name: str) -> None:
         run = stage.start(stage.approved())
         stage.result(run, [GOOD, *FAILURES])
         stage.finish(
-            run, RunState.PARTIAL, clean=5, why="5 of 8 nodes have nothing left to install"
+            run,
+            RunState.PARTIAL,
+            clean=5,
+            why="5 nodes have nothing left to install, 3 still miss patches",
         )
         stage.now = fleet.NOW
         stage.click(
@@ -327,3 +333,25 @@ def test_nothing_foreign_acts_and_everything_fits(tmp_path: Path) -> None:
             assert judge_message(card.text, card.blocks) == []
             assert foreign(card) == []
         stage.close()
+
+
+def test_what_is_approved_and_waits_is_shown_with_what_holds_it_and_a_way_to_stop_it(
+    stage: Stage,
+) -> None:
+    """On its card, among the approvals and among the runs."""
+    waiting = stage.waiting(stage.approved())
+    waiting = stage.move(waiting, RunState.WAITING, why="X-0 is at work in prod")
+    cards = {"its card": drawn(stage, noticing.RUN, waiting.id)}
+    for sentence in ("approvals", "runs prod"):
+        answer = stage.desk.answer(sentence, OPERATOR, surface=Surface.TERMINAL)
+        cards[sentence] = answer.card()
+        shown = in_terminal(answer.command.terminal(answer.report, answer.context))
+        assert "X-0" in shown, sentence
+        assert max(map(len, shown.splitlines())) <= 80
+    for name, card in cards.items():
+        assert judge_message(card.text, card.blocks) == [], name
+        assert "X-0 is at work in prod" in json.dumps(card.blocks), name
+        (stop,) = (one for one in walk(card.blocks) if one.get("action_id") == "do:stop")
+        assert stop["value"] == waiting.id
+        told = stop["confirm"]["text"]["text"]
+        assert all(part in told for part in ("8 nodes of prod", "reboots"))

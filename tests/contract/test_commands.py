@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -99,6 +99,17 @@ def test_nobody_sees_it_right_after_the_send(world: World) -> None:
     assert world.commands.invocations(EU, command_id) == ()
     world.clock.pass_(1)
     assert {one.instance_id for one in world.commands.invocations(EU, command_id)} == set(world.ids)
+
+
+@pytest.mark.parametrize("years", [(2000, 2001), (2100, 2101)])
+def test_outside_its_time_by_the_wall_clock_nothing_is_sent(
+    world: World, years: tuple[int, int]
+) -> None:
+    """Too late, or the clock went back; the monotonic clock says nothing of it."""
+    first, last = (datetime(year, 1, 1, tzinfo=UTC) for year in years)
+    with pytest.raises(NotSent) as caught:
+        world.commands.send(EU, world.order(*world.ids), between=(first, last))
+    assert (caught.value.code, world.reached) == ("TooLate", 0)
 
 
 def test_an_unknown_command_has_no_invocations(world: World) -> None:

@@ -122,11 +122,19 @@ class FakeCommands:
                 operation="ssm:DescribeDocument",
             ) from None
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
         """See the port."""
         if not 1 <= len(order.instance_ids) <= BATCH or not order.mark or len(order.mark) > 100:
             raise NotSent("That is no order.", code="BadOrder")
-        if self.monotonic() > not_after:
+        by_the_wall = between is None or between[0] <= self.clock() <= between[1]
+        if self.monotonic() > not_after or not by_the_wall:
             raise NotSent("The time to send had passed.", code="TooLate")
         with self._lock:
             answer = self.answers.popleft() if self.answers else Answer.ACCEPT

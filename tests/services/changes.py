@@ -63,7 +63,7 @@ class QuietCommands:
     def next_window(self, target: Target) -> tuple[str, datetime] | None:
         return self.windows.get(target.region)
 
-    def send(self, target: Target, order: Order, *, not_after: float = 0) -> str:
+    def send(self, target: Target, order: Order, **_: object) -> str:
         raise AssertionError("plans never send")
 
     def find(self, target: Target, *, since: datetime) -> tuple[SentCommand, ...]:
@@ -191,10 +191,10 @@ class World:
         """Ask for an Install of all that is not compliant."""
         return self.click("request.submit", person, proposal=proposal(**changes).body(), channel="")
 
-    def request(self) -> str:
+    def request(self, **changes: Any) -> str:
         """A request of Ana's that waits for its approvals."""
         before = {one.id for one in self.ledger.requests()}
-        reply = self.submit()
+        reply = self.submit(**changes)
         assert reply.allowed, reply.text
         (new,) = {one.id for one in self.ledger.requests()} - before
         return new

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot.chatops.notices import draw
 from bot.core.errors import StorageError
 from bot.core.identity import Kind, Members, Person
 from bot.core.ledger import InboxItem
@@ -315,3 +318,75 @@ def test_more_nodes_than_a_plan_may_have(tmp_path: Path) -> None:
     world = World(tmp_path, observations=nodes(12), rules=replace(RULES, max_targets=11))
     assert "12 nodes are more than the 11" in world.submit().text
     world.close()
+
+
+LOOSE = replace(
+    RULES,
+    approvers=Members(users=frozenset({ANA, BEN, CAT})),
+    approvals=1,
+    protected=False,
+    count_confirmation_over=500,
+)
+
+
+def test_rules_that_were_tightened_since_count_at_the_click(tmp_path: Path) -> None:
+    """Nobody approves alone in an environment that is protected by now; the card says what is needed now."""
+    world = World(tmp_path, rules=LOOSE)
+    request = world.request()
+    world.rules["prod"] = replace(LOOSE, approvals=2, protected=True)
+    world.rebuild()
+    alone = world.click("request.approve", ANA, **world.ids(request))
+    assert "somebody else must approve it" in alone.text
+    first = world.click("request.approve", BEN, **world.ids(request))
+    assert "1 more is needed" in first.text
+    assert state(world, request) is RequestState.PENDING
+    (row,) = world.installs.approvals().requests
+    assert (row.approvals_needed, row.lacking, row.four_eyes) == (2, 1, True)
+    notice = next(one for one in world.ledger.notices() if one.kind == "approval")
+    card = draw(notice, world.ledger, world.now, rules=world.rules)
+    assert "Needs 2 approvals by different people" in card.text
+    assert "other than the requester: 1 given, 1 to come" in card.text
+    assert "is approved" in world.click("request.approve", CAT, **world.ids(request)).text
+    world.close()
+
+
+def test_a_vote_of_the_requester_counts_no_more_once_four_eyes_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, rules=replace(LOOSE, approvals=2))
+    request = world.request()
+    assert world.click("request.approve", ANA, **world.ids(request)).allowed
+    world.rules["prod"] = replace(LOOSE, approvals=2, protected=True)
+    world.rebuild()
+    assert "1 more is needed" in world.click("request.approve", BEN, **world.ids(request)).text
+    assert state(world, request) is RequestState.PENDING
+    world.close()
+
+
+def test_no_glass_is_broken_for_what_is_planned_for_later(world: World) -> None:
+    request = world.request(not_before=world.now + timedelta(hours=2))
+    reply = world.click("break_glass", EVE, reason="outage", **world.ids(request))
+    assert (reply.allowed, "planned for later" in reply.text) == (False, True)
+    assert state(world, request) is RequestState.PENDING
+    notice = next(one for one in world.ledger.notices() if one.kind == "approval")
+    card = draw(notice, world.ledger, world.now, rules=world.rules)
+    assert "break_glass" not in str(card.blocks)
+
+
+def test_a_plan_that_cannot_be_read_refuses_the_click_and_holds_nothing(tmp_path: Path) -> None:
+    """Whoever clicked hears why, and those behind them are served."""
+    world = World(tmp_path)
+    request = world.request()
+    ids = world.ids(request)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as file:
+        find = "SELECT sql FROM sqlite_schema WHERE name = 'plan_no_update'"
+        (sql,) = file.execute(find).fetchone()
+        file.execute("DROP TRIGGER plan_no_update")
+        file.execute("UPDATE plan SET body = replace(body, 'prod-001', 'prod-999')")
+        file.execute(sql)
+    for kind in ("request.cancel", "request.approve", "request.deny"):
+        reply = world.click(kind, BEN, **ids, reason="no")
+        assert (reply.allowed, "is not what was sealed" in reply.text) == (False, True)
+    assert world.ledger.inbox() == ()
+    assert world.kinds(subject=f"request/{request}").count("request.refused") == 3
+    world.ledger.close()

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from bot.chatops.change_words import unnamed
+from bot.chatops.modals import approve_modal
+from bot.chatops.request_cards import approval_card
 from bot.core.errors import AwsError
 from bot.core.figures import judge_all
 from bot.core.ledger import Change
@@ -20,6 +23,7 @@ from bot.core.requests import Request
 from bot.core.running import about_run
 from bot.core.runs import RUN, Dispatch, DispatchState, Run, RunState
 from bot.core.selection import Filter
+from bot.services.installs import request_row
 from bot.services.preflight import Obstacle, Preflight, Surroundings, check
 from tests.commands import fleet
 from tests.services.changes import BEN, CAT, RULES, World, nodes, proposal
@@ -178,6 +182,45 @@ def test_patches_pick_the_nodes_that_miss_one_and_the_plan_says_it_brings_all(
     world.gateway.patch_lists = {}
     world.compliance._store = fleet.FakeStore()
     assert "partial" in refusals(world, only_patches=("kernel",))
+    world.close()
+
+
+def test_patches_that_cannot_be_read_are_said_and_not_taken_for_none(tmp_path: Path) -> None:
+    """In the preview and on what approvers see."""
+    known = {one.node.instance_id: fleet.PATCHES for one in nodes(8)[:5]}
+    world = World(tmp_path, patches=known)
+    draft = world.surveyor.draft(proposal())
+    assert draft.plan is not None
+    assert sum(bool(node.patches) for node in draft.plan.nodes) == 5
+    assert "The patches of 3 nodes could not be read" in draft.preflight.remarks[-1]
+    world.request()
+    request = world.ledger.requests()[0]
+    plan = world.ledger.plan(request.digest)
+    assert plan is not None
+    for shown in (
+        approval_card(request_row(request, plan), plan).blocks,
+        approve_modal(request, plan, typed=True),
+    ):
+        assert "The patches of 3 nodes are not named in the plan" in str(shown)
+    world.close()
+
+
+def test_a_plan_of_the_usual_size_names_its_patches_and_a_larger_one_says_that_it_does_not(
+    tmp_path: Path,
+) -> None:
+    rules = replace(RULES, max_targets=600)
+    world = World(tmp_path, observations=nodes(500), rules=rules)
+    plan = world.surveyor.draft(proposal()).plan
+    assert plan is not None
+    assert all(node.patches for node in plan.nodes)
+    assert unnamed(plan.nodes) == ""
+    world.close()
+    (tmp_path / "more").mkdir()
+    world = World(tmp_path / "more", observations=nodes(501), rules=rules)
+    draft = world.surveyor.draft(proposal())
+    assert draft.plan is not None
+    assert "With more than 500 nodes" in draft.preflight.remarks[-1]
+    assert "any node are not named" in unnamed(draft.plan.nodes)
     world.close()
 
 

@@ -85,3 +85,17 @@ def test_where_nothing_failed_there_is_nothing_to_retry(stage: Stage) -> None:
     stage.result(run, [GOOD, UNKNOWN])
     stage.finish(run, RunState.PARTIAL, clean=1)
     assert "nothing to retry" in stage.click("run.retry_failed", ANA, run=run.id).text
+
+
+def test_a_run_that_waits_is_stopped_while_another_has_its_place(stage: Stage) -> None:
+    """It stays what it is until the worker ends it; what is approved is not cancelled but stopped."""
+    first, second = stage.approved(), stage.approved(max_concurrency="3")
+    stage.start(first)
+    waiting = stage.waiting(second)
+    reply = stage.click("request.cancel", ANA, request=waiting.request)
+    assert f"stop its run {waiting.id}" in reply.text
+    assert "had not started" in stage.click("run.cancel", ANA, run=waiting.id).text
+    found = stage.ledger.run(waiting.id)
+    assert found is not None
+    assert (found.state, found.cancelled_by) == (RunState.WAITING, ANA)
+    assert "being stopped already" in stage.click("run.cancel", ANA, run=waiting.id).text

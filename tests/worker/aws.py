@@ -48,6 +48,7 @@ class SimulatedAws:
 
     `answers` are what becomes of the next sends (OK where it is empty), `endings` how nodes end (StatusDetails, exit
     code). `lag` is how many seconds a command is not listed. `on_accept` is called before a command is accepted.
+    `busy` are nodes on which somebody else patches, with the command.
     """
 
     run_seconds: float = 20.0
@@ -66,6 +67,7 @@ class SimulatedAws:
     states: dict[str, PatchState] = field(default_factory=dict)
     open_patches: dict[str, tuple[Patch, ...]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
+    busy: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     jump: timedelta = timedelta(0)
     _applied: set[tuple[str, str]] = field(default_factory=set)
@@ -123,11 +125,19 @@ class SimulatedAws:
         """See the port."""
         return DOCUMENT
 
-    def send(self, target: Target, order: Order, *, not_after: float = math.inf) -> str:
+    def send(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        not_after: float = math.inf,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> str:
         """See the port."""
         with self._lock:
             self._called("send")
-            if self.seconds > not_after:
+            by_the_wall = between is None or between[0] <= self.now() <= between[1]
+            if self.seconds > not_after or not by_the_wall:
                 raise NotSent("It stood still for too long; nothing was sent.", code="TooLate")
             self.attempts.append(order)
             answer = self.answers.pop(0) if self.answers else OK
@@ -179,7 +189,7 @@ class SimulatedAws:
 
     def at_work(self, target: Target) -> Mapping[str, str]:
         """See the port."""
-        return {}
+        return self.busy
 
     def nodes_now(self, target: Target, instance_ids: Sequence[str]) -> tuple[ManagedNode, ...]:
         """See the port."""

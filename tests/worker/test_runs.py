@@ -163,7 +163,8 @@ def test_a_request_for_a_node_of_an_open_run_waits_for_it(site: Site) -> None:
     site.until(lambda: len(site.aws.accepted) == 1)
     second = site.approved(a_plan(site.aws, keys))
     site.tick()
-    assert site.ledger.run(second) is None
+    assert site.run(second).state is RunState.WAITING
+    assert site.run(second).why == f"{first} is at work in prod"
     site.finish(first)
     assert site.finish(second, seconds=5).state is RunState.VERIFIED
 

@@ -1,0 +1,202 @@
+"""Rules that were tightened after the request count at the start and at every send, whatever was asked under."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.core.errors import SlackError
+from bot.core.identity import Kind, Members, Person
+from bot.core.plans import Operation, Plan
+from bot.core.requests import Request, Rules, approve, break_glass, opened
+from bot.core.rules import ChangeRules
+from bot.core.runs import RunState
+from tests.worker.site import APPROVERS, ASKER, FIRST, RULES, SECOND, Site, a_plan, a_request
+
+LOOSE = Members(users=frozenset({ASKER, FIRST, SECOND}))
+
+
+def asked(site: Site, plan: Plan, rules: Rules) -> Request:
+    """A request of ASKER that was made under those rules."""
+    with site.ledger.change() as change:
+        request = replace(a_request(change.next_id("R"), plan, site.aws.now()), rules=rules)
+        move = opened(request, plan)
+        change.add_request(move.request, plan, move.entries)
+    return move.request
+
+
+def alone(site: Site, plan: Plan) -> None:
+    """ASKER approves their own request, as an unprotected environment with one approval allows."""
+    request = asked(site, plan, Rules(LOOSE, 1, four_eyes=False))
+    move = approve(request, Person(ASKER), request.digest, site.aws.now())
+    assert move.changed
+    with site.ledger.change() as change:
+        change.save_request(move.request, move.entries)
+
+
+def glass(site: Site, plan: Plan) -> None:
+    """ASKER breaks the glass."""
+    request = asked(site, plan, Rules(APPROVERS, 2, four_eyes=True))
+    members = Members(users=frozenset({ASKER}))
+    move = break_glass(request, Person(ASKER), "outage", site.aws.now(), allowed=members)
+    assert move.changed
+    with site.ledger.change() as change:
+        change.save_request(move.request, move.entries)
+
+
+TIGHTER: dict[str, tuple[ChangeRules, str]] = {
+    "protected": (replace(RULES, approvers=LOOSE, approvals=1), "0 of 1 approvals"),
+    "two approvals": (
+        replace(RULES, approvers=LOOSE, protected=False),
+        "1 of 2 approvals still count: the rules are stricter now",
+    ),
+    "other approvers": (
+        replace(RULES, approvers=Members(users=frozenset({FIRST})), approvals=1, protected=False),
+        "0 of 1 approvals still count: an approver lost the role",
+    ),
+    "rehearsals only": (
+        replace(RULES, approvers=LOOSE, approvals=1, protected=False, rehearsal=True),
+        "for rehearsals only",
+    ),
+    "smaller": (
+        replace(RULES, approvers=LOOSE, approvals=1, protected=False, max_targets=1),
+        "allows 1 nodes in a plan by now",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TIGHTER)
+def test_an_approval_that_would_not_do_today_starts_nothing(site: Site, name: str) -> None:
+    alone(site, a_plan(site.aws, site.aws.add(1, 2)))
+    site.rules["prod"], why = TIGHTER[name]
+    run = site.finish()
+    assert (run.state, why in run.why) == (RunState.ABANDONED, True), run.why
+    assert site.aws.attempts == []
+
+
+@pytest.mark.parametrize("name", TIGHTER)
+def test_nor_does_it_go_on_after_the_first_wave(site: Site, name: str) -> None:
+    site.rules["prod"] = replace(RULES, approvers=LOOSE, approvals=1, protected=False)
+    alone(site, a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    site.rules["prod"], why = TIGHTER[name]
+    run = site.finish()
+    assert (run.state, why in run.why) == (RunState.PARTIAL, True), run.why
+    installs = [one for one in site.aws.attempts if one.operation is Operation.INSTALL]
+    assert len(installs) == 1
+
+
+def test_a_scan_that_needed_no_approval_needs_one_where_scans_do_by_now(site: Site) -> None:
+    site.ask(a_plan(site.aws, site.aws.add(1), operation=Operation.SCAN), needed=0)
+    site.rules["prod"] = replace(RULES, scan_approval=True)
+    run = site.finish()
+    assert "0 of 2 approvals" in run.why
+    assert site.aws.attempts == []
+
+
+def test_an_approval_under_stricter_rules_than_those_of_today_keeps_them(site: Site) -> None:
+    """Looser rules of today lower nothing."""
+    name = site.approved(a_plan(site.aws, site.aws.add(1)))
+    site.rules["prod"] = replace(RULES, approvals=1, protected=False)
+    site.slack.kinds[SECOND] = Kind.DEACTIVATED
+    assert "1 of 2 approvals" in site.finish(name).why
+    assert site.aws.attempts == []
+
+
+def _deactivated(site: Site) -> None:
+    site.slack.kinds[ASKER] = Kind.DEACTIVATED
+
+
+def _guest(site: Site) -> None:
+    site.slack.kinds[ASKER] = Kind.GUEST
+
+
+def _unnamed(site: Site) -> None:
+    site.rules["prod"] = RULES
+
+
+@pytest.mark.parametrize("lost", [_deactivated, _guest, _unnamed])
+@pytest.mark.parametrize("sent", [0, 1])
+def test_whoever_broke_the_glass_must_still_be_allowed_to(
+    site: Site, lost: Callable[[Site], None], sent: int
+) -> None:
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: len(site.aws.accepted) == sent)
+    lost(site)
+    run = site.finish()
+    assert "whoever broke the glass" in run.why
+    installs = [one for one in site.aws.attempts if one.operation is Operation.INSTALL]
+    assert len(installs) == sent
+
+
+def test_a_broken_glass_runs_while_they_may_and_waits_while_nobody_can_tell(site: Site) -> None:
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1)))
+    site.slack.error = SlackError("Slack does not answer.")
+    for _ in range(30):
+        site.tick(5)
+    assert site.aws.attempts == []
+    site.slack.error = None
+    assert site.finish().state is RunState.VERIFIED
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_an_environment_that_left_the_configuration_ends_the_run_with_the_reason(
+    site: Site, sent: int
+) -> None:
+    """Its time limit ends what can be verified no more."""
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: len(site.aws.accepted) == sent)
+    del site.rules["prod"]
+    run = site.finish(seconds=120)
+    assert run.state is (RunState.LOST_TRACK if sent else RunState.ABANDONED)
+    dropped = site.ledger.audit(kind="dispatch.dropped")
+    assert all("not configured any more" in link.body for link in dropped)
+    assert len(dropped) == 2 - sent
+    assert len(site.aws.attempts) == sent
+
+
+def test_a_node_that_is_never_a_target_by_now_is_left_out_and_named(site: Site) -> None:
+    """One of six; at the next send."""
+    keys = site.aws.add(*range(1, 7))
+    site.approved(a_plan(site.aws, keys))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    bot = keys[3].instance_id
+    site.rules["prod"] = replace(RULES, never=frozenset({bot}))
+    assert site.finish().state is RunState.PARTIAL
+    assert all(bot not in one.instance_ids for one in site.aws.attempts)
+    results = {one.key.instance_id: one for one in site.ledger.results("X-1", "run")}
+    assert "never a target" in results[bot].reason
+
+
+def test_a_plan_whose_only_node_is_never_a_target_by_now_is_void(site: Site) -> None:
+    keys = site.aws.add(1)
+    site.approved(a_plan(site.aws, keys))
+    site.rules["prod"] = replace(RULES, never=frozenset({keys[0].instance_id}))
+    assert site.finish().state is RunState.ABANDONED
+    assert site.aws.attempts == []
+
+
+def test_whether_it_is_a_rehearsal_is_what_the_sealed_plan_says(site: Site) -> None:
+    """A flipped column of the run sends nothing."""
+    plan = a_plan(site.aws, site.aws.add(1), rehearsal=True)
+    site.approved(replace(plan, not_before=site.aws.now() + timedelta(minutes=5)))
+    site.until(lambda: site.ledger.run("X-1") is not None)
+    with closing(sqlite3.connect(site.directory / "ledger.db", isolation_level=None)) as file:
+        find = "SELECT name, sql FROM sqlite_schema WHERE name IN ('run_frozen', 'run_next')"
+        triggers = file.execute(find).fetchall()
+        for name, _ in triggers:
+            file.execute(f"DROP TRIGGER {name}")
+        file.execute("UPDATE run SET rehearsal = 0")
+        for _, sql in triggers:
+            file.execute(sql)
+    for _ in range(60):
+        site.tick(10)
+    assert site.aws.attempts == []
+    assert site.kinds().count("dispatch.rehearsed") == 1

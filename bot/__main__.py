@@ -197,9 +197,9 @@ def audit_head(path: Path | None, *, as_json: bool) -> None:
 @_json
 @_configuration
 def backup(path: Path | None, directory: Path | None, *, as_json: bool) -> None:
-    """Back the ledger up into DIRECTORY (else `backup` in data_dir), and check the copy.
+    """Back the ledger and the history up into DIRECTORY (else `backup` in data_dir), and check the copies.
 
-    It may be in use. A copy that does not verify is deleted and reported.
+    They may be in use. A copy that does not verify is deleted and reported.
     """
     _on_ledger(
         path,

@@ -97,19 +97,26 @@ def show_head(place: LedgerPlace, *, clock: Clock, as_json: bool) -> int:
 def back_up(place: LedgerPlace, directory: Path | None, *, clock: Clock, as_json: bool) -> int:
     """Make a backup and check it. Returns the exit code; raises StorageError when there is none now."""
     from bot.store.backup import back_up as make
+    from bot.store.backup import back_up_history
+    from bot.store.history import HISTORY_FILE
 
-    ledger = open_for_reading(place, clock=clock)
-    backup = make(ledger, directory or place.data_dir / BACKUPS, now=clock())
+    ledger, now = open_for_reading(place, clock=clock), clock()
+    directory = directory or place.data_dir / BACKUPS
+    backup = make(ledger, directory, now=now)
+    history = back_up_history(place.data_dir / HISTORY_FILE, directory, now=now)
     if as_json:
         told = {
             "schema": "patchbot.backup/1",
             "path": str(backup.path),
             "head": backup.head.code,
             "bytes": backup.size,
+            "history": {"path": str(history.path), "bytes": history.size} if history else None,
         }
         _say(json.dumps(told, ensure_ascii=False))
-    else:
-        _say(f"{backup.path}: {backup.size:,} bytes, opened and checked, head {backup.head.code}.")
+        return 0
+    _say(f"{backup.path}: {backup.size:,} bytes, opened and checked, head {backup.head.code}.")
+    if history is not None:
+        _say(f"{history.path}: {history.size:,} bytes, opened and checked.")
     return 0
 
 

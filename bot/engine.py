@@ -22,6 +22,7 @@ from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
 from bot.services.digesting import Digesting
+from bot.services.history import History
 from bot.services.installs import Installs
 from bot.services.intake import Intake
 from bot.services.people import PersonLookup
@@ -30,6 +31,7 @@ from bot.services.surveying import Surveyor
 from bot.slack.changes import Parts
 from bot.slack.digest_poster import DigestParts
 from bot.store.heads import HeadKeeper
+from bot.store.history import HISTORY_FILE, HistoryDatabase
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import open_ledger
 from bot.upkeep import Upkeep
@@ -44,12 +46,13 @@ LOOK_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Engine:
-    """The ledger and all that works on it. `installs` and `digesting` are the use cases of the commands."""
+    """The ledger and all that works on it. `installs`, `digesting` and `history` are what commands use."""
 
     settings: Settings
     ledger: SqliteLedger
     installs: Installs
     digesting: Digesting
+    history: History
     surveyor: Surveyor
     gateway: AwsGateway
     commands: AwsCommands
@@ -87,6 +90,7 @@ class Engine:
             clock=self.clock,
             team=home_team(),
             timing=self.timing,
+            history=self.history,
         )
         return Parts(
             ledger=self.ledger,
@@ -124,6 +128,13 @@ def running(
         ledger,
         Installs(ledger, surveyor, clock=clock),
         Digesting(compliance, None, ledger, owners=settings.digests.owners),
+        History(
+            HistoryDatabase(settings.data_dir / HISTORY_FILE),
+            compliance,
+            deadlines=settings.deadlines(),
+            clock=clock,
+            ledger=ledger,
+        ),
         surveyor,
         gateway,
         commands,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from bot.core.figures import percent
 from bot.core.history import Exposure, Snapshot
@@ -52,7 +53,12 @@ def severity_class(patch: Patch) -> SeverityClass:
     Ubuntu's words (required, important, standard, optional, extra) are priorities of packages: there a security fix is
     important and all else, which comes without a classification, other. So is a security fix without any grade.
     """
-    severity, kind = patch.severity.strip().casefold(), patch.classification.strip().casefold()
+    return _class_of(patch.severity, patch.classification)
+
+
+@lru_cache(maxsize=1024)  # there are few pairs of words, and trends ask half a million times
+def _class_of(severity: str, kind: str) -> SeverityClass:
+    severity, kind = severity.strip().casefold(), kind.strip().casefold()
     if severity == "critical":
         return SeverityClass.CRITICAL
     if severity in {"important", "high"} and kind:
@@ -72,11 +78,9 @@ class Deadlines:
 
     def allowed(self, which: SeverityClass) -> timedelta:
         """The time of a class."""
-        return {
-            SeverityClass.CRITICAL: self.critical,
-            SeverityClass.IMPORTANT: self.important,
-            SeverityClass.OTHER: self.other,
-        }[which]
+        if which is SeverityClass.CRITICAL:
+            return self.critical
+        return self.important if which is SeverityClass.IMPORTANT else self.other
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +106,15 @@ def due(exposure: Exposure, deadlines: Deadlines) -> Due:
     and the earliest date holds: a critical version after a long minor one has its whole time, and the minor one keeps
     its date.
     """
-    which = severity_class(exposure.patch)
-    since = exposure.first_seen
+    which, since = severity_class(exposure.patch), exposure.first_seen
     critical = exposure.critical_since or (since if which is SeverityClass.CRITICAL else None)
     important = exposure.important_since or (since if which is SeverityClass.IMPORTANT else None)
-    found = Due(SeverityClass.OTHER, deadlines.other, since + deadlines.other)
+    gravest, at = SeverityClass.OTHER, since + deadlines.other
     if important is not None:
-        at = min(found.at, important + deadlines.important)
-        found = Due(SeverityClass.IMPORTANT, deadlines.important, at)
+        gravest, at = SeverityClass.IMPORTANT, min(at, important + deadlines.important)
     if critical is not None:
-        at = min(found.at, critical + deadlines.critical)
-        found = Due(SeverityClass.CRITICAL, deadlines.critical, at)
-    return found
+        gravest, at = SeverityClass.CRITICAL, min(at, critical + deadlines.critical)
+    return Due(gravest, deadlines.allowed(gravest), at)
 
 
 def nothing_waived(_exposure: Exposure) -> bool:

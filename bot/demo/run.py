@@ -39,7 +39,9 @@ MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 
 # A run that takes an hour in life is watched to its end in about two minutes.
 SPEED = 20.0
-TIMING = Timing(active=0.5, idle=1.0, poll_at_most=1.0, report_every=1.0, members_for=10.0)
+TIMING = Timing(
+    active=0.5, idle=1.0, poll_at_most=1.0, report_every=1.0, members_for=10.0, history_every=2.0
+)
 
 # No profile, endpoint, token or file of the real machine reaches the demo.
 FOREIGN = ("AWS_", "SLACK_", "PATCHBOT_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.core.exposures import after, identity
@@ -18,9 +18,7 @@ from bot.store.history_texts import (
     patch_number,
 )
 
-_OPEN = ", ".join(f"exposure.{name}" for name in rows.EXPOSURE_COLUMNS)
-_CLOSED = ", ".join(f"closed.{name}" for name in rows.CLOSED_COLUMNS)
-_NODE = "node.account, node.region, node.instance_id"
+_COLUMNS = ", ".join(rows.EXPOSURE_COLUMNS)
 
 
 def record(
@@ -42,9 +40,9 @@ def record(
     moment = rows.microseconds(at)
     if known_at is not None and moment <= known_at:
         return
-    kept = connection.execute(f"SELECT {_OPEN} FROM exposure WHERE node = ?", (node,)).fetchall()
+    kept = connection.execute(f"SELECT {_COLUMNS} FROM exposure WHERE node = ?", (node,)).fetchall()
     reader = _Reader(connection)
-    last = None if known_at is None else rows.from_microseconds(known_at)
+    last = (known_at or 0) // 1_000_000
     before = [reader.open(key, row, last, known_baseline) for row in kept]
     found = after(
         key, before, patches, at=at, baseline_id=baseline_id, operation=operation, run=run
@@ -109,8 +107,7 @@ def _write(
         [(node, row[0]) for row in before - now],
     )
     connection.executemany(
-        f"INSERT INTO exposure (node, {', '.join(rows.EXPOSURE_COLUMNS)})"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO exposure (node, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(node, *row) for row in now - before],
     )
 
@@ -132,17 +129,26 @@ def exposures(
     connection: sqlite3.Connection, environment: str, closed_since: datetime | None
 ) -> tuple[Exposure, ...]:
     """What is open on nodes that are there, and what was closed since then, oldest first."""
-    reader = _Reader(connection)
     number = known_number(connection, environment)
-    found = list(_tracked(connection, number, reader, closed_since))
+    reader = _Reader(connection)
+    found = _tracked(connection, number, reader, closed_since)
     if closed_since is not None:
+        keys = _keys(connection, number)
         closed = connection.execute(
-            f"SELECT {_NODE}, {_CLOSED} FROM closed JOIN node ON node.id = closed.node"
-            " WHERE closed.closed_at >= ? AND node.environment = ?",
-            (_at_least(closed_since), number),
+            f"SELECT {', '.join(rows.CLOSED_COLUMNS)} FROM closed WHERE closed_at >= ?",
+            (_at_least(closed_since),),
         )
-        found += [reader.closed(NodeKey(*row[:3]), row[3:]) for row in closed]
-    return tuple(sorted(found, key=lambda one: (one.first_seen, one.key, identity(one.patch))))
+        found += [reader.closed(keys[row[1]], row) for row in closed if row[1] in keys]
+    order = {one.key: place for place, one in enumerate(sorted(found, key=lambda each: each.key))}
+    found.sort(key=lambda one: (one.first_seen, order[one.key], identity(one.patch)))
+    return tuple(found)
+
+
+def _keys(connection: sqlite3.Connection, environment: int) -> dict[int, NodeKey]:
+    found = connection.execute(
+        "SELECT id, account, region, instance_id FROM node WHERE environment = ?", (environment,)
+    )
+    return {number: NodeKey(*key) for number, *key in found}
 
 
 def _tracked(
@@ -150,20 +156,24 @@ def _tracked(
     environment: int,
     reader: _Reader,
     closed_since: datetime | None,
-) -> Iterator[Exposure]:
-    tracked = connection.execute(
-        f"SELECT {_NODE}, node.known_at, node.known_baseline, node.gone_at IS NOT NULL, {_OPEN}"
-        " FROM node CROSS JOIN exposure ON exposure.node = node.id WHERE node.environment = ?",
+) -> list[Exposure]:
+    found: list[Exposure] = []
+    nodes = connection.execute(
+        "SELECT id, account, region, instance_id, known_at, known_baseline, gone_at IS NOT NULL"
+        " FROM node WHERE environment = ? AND known_at IS NOT NULL",
         (environment,),
-    )
-    for account, region, instance_id, at, baseline, gone, *row in tracked:
-        key = NodeKey(account, region, instance_id)
-        one = reader.open(key, tuple(row), rows.from_microseconds(at), baseline)
-        if one.closed_at is None:
-            if not gone:
-                yield one
-        elif closed_since is not None and one.closed_at >= closed_since:
-            yield one
+    ).fetchall()
+    query = f"SELECT {_COLUMNS} FROM exposure WHERE node = ?"
+    for number, account, region, instance_id, known_at, baseline, gone in nodes:
+        key, last = NodeKey(account, region, instance_id), known_at // 1_000_000
+        for row in connection.execute(query, (number,)):
+            one = reader.open(key, row, last, baseline)
+            if one.closed_at is None:
+                if not gone:
+                    found.append(one)
+            elif closed_since is not None and one.closed_at >= closed_since:
+                found.append(one)
+    return found
 
 
 def _at_least(moment: datetime) -> int:
@@ -171,34 +181,42 @@ def _at_least(moment: datetime) -> int:
     return rows.seconds(moment) + bool(moment.microsecond)
 
 
+class _Moments(dict[int, datetime]):
+    """Moments by their seconds. Thousands of exposures share one; people wait for half a million of them."""
+
+    def __missing__(self, number: int) -> datetime:
+        """Make it at its first use."""
+        made = self[number] = rows.from_seconds(number)
+        return made
+
+
 class _Reader:
-    """Makes exposures of rows; texts and patches, which many of them share, are read once."""
+    """Makes exposures of rows; moments, texts and patches, which many of them share, are made once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._moments = _Moments()
         self._texts: dict[int | None, str] = {None: ""}
         self._patches: dict[int, Patch] = {}
 
-    def open(
-        self, key: NodeKey, row: rows.Row, known_at: datetime | None, known_baseline: int | None
-    ) -> Exposure:
-        """A row of EXPOSURE_COLUMNS; `known_at` and `known_baseline` are those of its node."""
-        (patch, first, first_baseline, critical, important, seen_for, baseline) = row[:7]
+    def open(self, key: NodeKey, row: rows.Row, last: int, baseline: int) -> Exposure:
+        """A row of EXPOSURE_COLUMNS; `last` and `baseline` are of the operation its node is known by."""
+        (patch, first, first_baseline, critical, important, seen_for, own_baseline) = row[:7]
         closed_after, closed_by, closing_baseline = row[7:]
-        if seen_for is None and known_at is not None:
-            seen_for, baseline = rows.seconds(known_at) - first, known_baseline
+        if seen_for is not None:
+            last, baseline = first + seen_for, own_baseline
         return Exposure(
             key,
-            self._patch(patch),
-            rows.from_seconds(first),
-            rows.from_seconds(first + seen_for),
-            rows.at_offset(first + seen_for, closed_after),
+            self._patches.get(patch) or self._patch(patch),
+            self._moments[first],
+            self._moments[last],
+            None if closed_after is None else self._moments[last + closed_after],
             self._text(closed_by),
             self._text(first_baseline),
             self._text(baseline),
             self._text(closing_baseline),
-            rows.at_offset(first, critical),
-            rows.at_offset(first, important),
+            None if critical is None else self._moments[first + critical],
+            None if important is None else self._moments[first + important],
         )
 
     def closed(self, key: NodeKey, row: rows.Row) -> Exposure:
@@ -208,27 +226,27 @@ class _Reader:
         first = closed_at - open_for
         return Exposure(
             key,
-            self._patch(patch),
-            rows.from_seconds(first),
-            rows.from_seconds(closed_at - unseen_for),
-            rows.from_seconds(closed_at),
+            self._patches.get(patch) or self._patch(patch),
+            self._moments[first],
+            self._moments[closed_at - unseen_for],
+            self._moments[closed_at],
             self._text(closed_by),
             self._text(first_baseline),
             self._text(baseline),
             self._text(baseline),
-            rows.at_offset(first, critical),
-            rows.at_offset(first, important),
+            None if critical is None else self._moments[first + critical],
+            None if important is None else self._moments[first + important],
         )
 
     def _text(self, number: int | None) -> str:
-        if number not in self._texts:
-            found = self._connection.execute("SELECT text FROM text WHERE id = ?", (number,))
-            self._texts[number] = found.fetchone()[0]
-        return self._texts[number]
+        found = self._texts.get(number)
+        if found is None:
+            row = self._connection.execute("SELECT text FROM text WHERE id = ?", (number,))
+            found = self._texts[number] = row.fetchone()[0]
+        return found
 
     def _patch(self, number: int) -> Patch:
-        if number not in self._patches:
-            names = ", ".join(rows.PATCH_COLUMNS)
-            found = self._connection.execute(f"SELECT {names} FROM patch WHERE id = ?", (number,))
-            self._patches[number] = rows.patch(found.fetchone())
-        return self._patches[number]
+        names = ", ".join(rows.PATCH_COLUMNS)
+        found = self._connection.execute(f"SELECT {names} FROM patch WHERE id = ?", (number,))
+        made = self._patches[number] = rows.patch(found.fetchone())
+        return made

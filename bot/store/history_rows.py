@@ -237,11 +237,6 @@ def offset(start: int, moment: datetime | None) -> int | None:
     return None if moment is None else seconds(moment) - start
 
 
-def at_offset(start: int, length: int | None) -> datetime | None:
-    """The moment that many seconds after `start`."""
-    return None if length is None else from_seconds(start + length)
-
-
 def closed_row(node: int, patch_id: int, one: Exposure, texts: Mapping[str, int]) -> Row:
     """The values of CLOSED_COLUMNS."""
     assert one.closed_at is not None  # noqa: S101  # only closed ones come here

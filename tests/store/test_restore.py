@@ -14,11 +14,13 @@ import pytest
 from bot.core.errors import Conflict, StorageError, UsageError
 from bot.core.requests import RequestState
 from bot.core.runs import DispatchState, RunState
-from bot.store.backup import back_up
+from bot.store.backup import back_up, back_up_history
 from bot.store.heads import read_head
+from bot.store.history import HistoryDatabase
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_ledger
 from bot.store.restore import WHY, accept_restore
+from tests.core.histories import key, package
 from tests.store.ledgers import (
     BOB,
     CAROL,
@@ -215,3 +217,35 @@ def _nothing_can_be_sent(ledger: SqliteLedger) -> None:
         if request.state is RequestState.APPROVED:
             with pytest.raises(Conflict):
                 begin(ledger, request)
+
+
+def test_a_backup_of_the_history_brings_first_seen_dates_back(tmp_path: Path) -> None:
+    """Made while it is in use; what was recorded later is recorded again after the restore."""
+    history = HistoryDatabase(tmp_path / "history.db")
+    assert back_up_history(history.path, tmp_path / "copies", now=NOW) is None
+    seen = NOW.replace(microsecond=0)
+    history.record_patches("prod", key(), (package("vim"),), at=seen, baseline_id="pb-1")
+    backup = back_up_history(history.path, tmp_path / "copies", now=NOW)
+    assert backup is not None
+    assert stat.S_IMODE(backup.path.stat().st_mode) == 0o600
+    assert [*backup.path.parent.iterdir()] == [backup.path]
+    history.path.unlink()
+    shutil.copyfile(backup.path, history.path)
+    later = seen + timedelta(days=2)
+    history.record_patches("prod", key(), (package("vim", "2"),), at=later, baseline_id="pb-1")
+    assert [one.first_seen for one in history.exposures("prod")] == [seen]
+
+
+def test_a_backup_of_a_damaged_history_is_not_kept(tmp_path: Path) -> None:
+    history = HistoryDatabase(tmp_path / "history.db")
+    with history.together():
+        for number in range(200):
+            history.record_patches(
+                "prod", key(number), (package("vim"),), at=NOW, baseline_id="pb-1"
+            )
+    with history.path.open("r+b") as file:
+        file.seek(history.path.stat().st_size - 6000)
+        file.write(b"\xff" * 3000)
+    with pytest.raises(StorageError, match="backup of the history"):
+        back_up_history(history.path, tmp_path / "copies", now=NOW)
+    assert [*(tmp_path / "copies").iterdir()] == []

@@ -130,12 +130,20 @@ def deadline_rows(
     waived: Callable[[Exposure], bool] = nothing_waived,
 ) -> tuple[DeadlineRow, ...]:
     """The open ones of `exposures` by class, the most urgent first. Waived ones are counted apart."""
+    return _rows(((one, due(one, deadlines)) for one in exposures), deadlines, now, waived)
+
+
+def _rows(
+    dated: Iterable[tuple[Exposure, Due]],
+    deadlines: Deadlines,
+    now: datetime,
+    waived: Callable[[Exposure], bool],
+) -> tuple[DeadlineRow, ...]:
     tally = {which: dict.fromkeys(("open", "waived", *Standing), 0) for which in SeverityClass}
     oldest: dict[SeverityClass, datetime] = {}
-    for exposure in exposures:
+    for exposure, found in dated:
         if not exposure.is_open:
             continue
-        found = due(exposure, deadlines)
         counts = tally[found.severity]
         if waived(exposure):
             counts["waived"] += 1
@@ -185,11 +193,21 @@ def forecast(
     The rate is that of the last LOOKS_BACK, or of as much as is known: breached patches that were closed, less those
     that became breached. `exposures` must hold all that were closed in that time.
     """
+    dated = ((one, due(one, deadlines)) for one in exposures)
+    return _forecast(dated, now, known_since, waived)
+
+
+def _forecast(
+    dated: Iterable[tuple[Exposure, Due]],
+    now: datetime,
+    known_since: datetime | None,
+    waived: Callable[[Exposure], bool],
+) -> tuple[date | None, str]:
     length = min(LOOKS_BACK, now - known_since) if known_since else timedelta(0)
     since = now - length
     breached = closed = became = 0
-    for exposure in exposures:
-        at = due(exposure, deadlines).at
+    for exposure, found in dated:
+        at = found.at
         if at > now or waived(exposure):
             continue
         if exposure.closed_at is None:
@@ -232,7 +250,8 @@ def trend_report(
     """
     since = now - timedelta(days=days)
     closed, mean = days_to_patch(exposures, since=since)
-    day, why = forecast(exposures, deadlines, now, known_since=known_since, waived=waived)
+    dated = [(one, due(one, deadlines)) for one in exposures]
+    day, why = _forecast(dated, now, known_since, waived)
     if details_missing and day == now.date():
         nodes = counted(details_missing, "node")
         day, why = None, f"the patches of {nodes} are not read yet"
@@ -242,7 +261,7 @@ def trend_report(
         days=days,
         points=_points(snapshots, since),
         runs=tuple(run for run in runs if run.ended_at >= since),
-        deadlines=deadline_rows(exposures, deadlines, now, waived=waived),
+        deadlines=_rows(dated, deadlines, now, waived),
         days_to_patch_mean=mean,
         closed=closed,
         forecast=day,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
-from bot.core.exposures import after, identity
+from bot.core.exposures import after
 from bot.core.history import Exposure
 from bot.core.nodes import NodeKey, Patch
 from bot.store import history_rows as rows
@@ -128,7 +129,7 @@ def known_at(connection: sqlite3.Connection, environment: str) -> dict[NodeKey, 
 def exposures(
     connection: sqlite3.Connection, environment: str, closed_since: datetime | None
 ) -> tuple[Exposure, ...]:
-    """What is open on nodes that are there, and what was closed since then, oldest first."""
+    """What is open on nodes that are there, and what was closed since then, oldest first, then by node."""
     number = known_number(connection, environment)
     reader = _Reader(connection)
     found = _tracked(connection, number, reader, closed_since)
@@ -139,8 +140,8 @@ def exposures(
             (_at_least(closed_since),),
         )
         found += [reader.closed(keys[row[1]], row) for row in closed if row[1] in keys]
-    order = {one.key: place for place, one in enumerate(sorted(found, key=lambda each: each.key))}
-    found.sort(key=lambda one: (one.first_seen, order[one.key], identity(one.patch)))
+        found.sort(key=attrgetter("key"))
+    found.sort(key=attrgetter("first_seen"))
     return tuple(found)
 
 
@@ -160,7 +161,8 @@ def _tracked(
     found: list[Exposure] = []
     nodes = connection.execute(
         "SELECT id, account, region, instance_id, known_at, known_baseline, gone_at IS NOT NULL"
-        " FROM node WHERE environment = ? AND known_at IS NOT NULL",
+        " FROM node WHERE environment = ? AND known_at IS NOT NULL"
+        " ORDER BY account, region, instance_id",
         (environment,),
     ).fetchall()
     query = f"SELECT {_COLUMNS} FROM exposure WHERE node = ?"
@@ -182,7 +184,7 @@ def _at_least(moment: datetime) -> int:
 
 
 class _Moments(dict[int, datetime]):
-    """Moments by their seconds. Thousands of exposures share one; people wait for half a million of them."""
+    """Moments by their seconds."""
 
     def __missing__(self, number: int) -> datetime:
         """Make it at its first use."""
@@ -190,14 +192,45 @@ class _Moments(dict[int, datetime]):
         return made
 
 
-class _Reader:
-    """Makes exposures of rows; moments, texts and patches, which many of them share, are made once."""
+class _Texts(dict[int | None, str]):
+    """Texts by their numbers; None is empty."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__({None: ""})
         self._connection = connection
+
+    def __missing__(self, number: int | None) -> str:
+        """Read it at its first use."""
+        found = self._connection.execute("SELECT text FROM text WHERE id = ?", (number,))
+        made: str = found.fetchone()[0]
+        self[number] = made
+        return made
+
+
+class _Patches(dict[int, Patch]):
+    """Patches by their numbers."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def __missing__(self, number: int) -> Patch:
+        """Read it at its first use."""
+        names = ", ".join(rows.PATCH_COLUMNS)
+        found = self._connection.execute(f"SELECT {names} FROM patch WHERE id = ?", (number,))
+        made = self[number] = rows.patch(found.fetchone())
+        return made
+
+
+class _Reader:
+    """Makes exposures of rows. Moments, texts and patches, which many share, are made once: people wait for half a
+    million of them.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._moments = _Moments()
-        self._texts: dict[int | None, str] = {None: ""}
-        self._patches: dict[int, Patch] = {}
+        self._texts = _Texts(connection)
+        self._patches = _Patches(connection)
 
     def open(self, key: NodeKey, row: rows.Row, last: int, baseline: int) -> Exposure:
         """A row of EXPOSURE_COLUMNS; `last` and `baseline` are of the operation its node is known by."""
@@ -207,14 +240,14 @@ class _Reader:
             last, baseline = first + seen_for, own_baseline
         return Exposure(
             key,
-            self._patches.get(patch) or self._patch(patch),
+            self._patches[patch],
             self._moments[first],
             self._moments[last],
             None if closed_after is None else self._moments[last + closed_after],
-            self._text(closed_by),
-            self._text(first_baseline),
-            self._text(baseline),
-            self._text(closing_baseline),
+            self._texts[closed_by],
+            self._texts[first_baseline],
+            self._texts[baseline],
+            self._texts[closing_baseline],
             None if critical is None else self._moments[first + critical],
             None if important is None else self._moments[first + important],
         )
@@ -226,27 +259,14 @@ class _Reader:
         first = closed_at - open_for
         return Exposure(
             key,
-            self._patches.get(patch) or self._patch(patch),
+            self._patches[patch],
             self._moments[first],
             self._moments[closed_at - unseen_for],
             self._moments[closed_at],
-            self._text(closed_by),
-            self._text(first_baseline),
-            self._text(baseline),
-            self._text(baseline),
+            self._texts[closed_by],
+            self._texts[first_baseline],
+            self._texts[baseline],
+            self._texts[baseline],
             None if critical is None else self._moments[first + critical],
             None if important is None else self._moments[first + important],
         )
-
-    def _text(self, number: int | None) -> str:
-        found = self._texts.get(number)
-        if found is None:
-            row = self._connection.execute("SELECT text FROM text WHERE id = ?", (number,))
-            found = self._texts[number] = row.fetchone()[0]
-        return found
-
-    def _patch(self, number: int) -> Patch:
-        names = ", ".join(rows.PATCH_COLUMNS)
-        found = self._connection.execute(f"SELECT {names} FROM patch WHERE id = ?", (number,))
-        made = self._patches[number] = rows.patch(found.fetchone())
-        return made

@@ -27,7 +27,7 @@ from bot.worker.loop import Failure, Job, Loop
 from bot.worker.stuck import Stuck
 from bot.worker.timing import Timing
 
-HISTORY_PATIENCE_S = 2.0
+HISTORY_PATIENCE_S = 1.0
 """A reading for history is not waited for at the end: what it was for is done at the next start."""
 
 _STEPS: Mapping[RunState, Callable[[Context, Run], None]] = {

@@ -125,6 +125,12 @@ def test_what_the_first_baseline_is_silent_about_too_was_patched() -> None:
     assert new.first_seen == NOW + 3 * DAY
 
 
+def test_the_silence_of_an_install_proves_no_patch_that_another_baseline_was_silent_about() -> None:
+    other, install = {"baseline_id": "pb-2"}, {"operation": "Install"}
+    (again,) = told([OPENSSL], ([], other), ([], install), [OPENSSL])
+    assert (again.is_open, again.first_seen) == (True, NOW)
+
+
 def test_times_are_in_whole_seconds() -> None:
     (one,) = after(
         key(), (), [OPENSSL], at=NOW + timedelta(microseconds=999_999), baseline_id="pb-1"

@@ -236,6 +236,15 @@ def test_an_old_reading_is_made_anew_and_what_could_not_be_read_is_left_alone(
     assert world.exposures()["i-1", "openssl"].is_open
 
 
+def test_a_node_that_could_not_be_read_is_not_asked_about(world: World) -> None:
+    """Its patch state is that of the last reading; what is open on it now nobody knows."""
+    world.read_again()
+    world.aws.fail_states(TARGET, AccessDenied("no"), ids=["i-1"])
+    world.read_again()
+    assert world.history.collect("prod") == 1
+    assert world.aws.asked == []
+
+
 def test_what_a_verifying_scan_closed_is_the_runs(world: World, tmp_path: Path) -> None:
     ledger = ledgers.open_ledger(tmp_path)
     world.now = ledgers.NOW
@@ -248,10 +257,14 @@ def test_what_a_verifying_scan_closed_is_the_runs(world: World, tmp_path: Path) 
     with ledger.change() as change:
         change.add_dispatches((scan,), [ledgers.about(f"run/{run.id}", "run.verifying")])
     world.now += HOUR
+    world.scanned("i-0", KERNEL, critical_non_compliant=9)
+    world.scanned("i-4", OPENSSL, snapshot_id="ours")
     world.scanned("i-1", snapshot_id="ours")
     world.scanned("i-3", snapshot_id="somebody else's")
     world.read_again()
-    assert world.history.collect("prod") == 2
+    world.aws.asked.clear()
+    assert world.history.collect("prod", 1) == 3
+    assert world.aws.asked == ["i-4"]  # before the worst of all
     found = world.exposures()
     assert found["i-1", "openssl"].closed_by == run.id
     assert found["i-3", "kernel"].closed_by == ""

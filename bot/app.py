@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.engine import Engine
     from bot.metrics import Metrics
     from bot.services.digesting import Digesting
+    from bot.services.history import History
     from bot.slack.bot import SlackBot
     from bot.worker.timing import Timing
 
@@ -83,6 +84,7 @@ class App:
         self._gateway = gateway
         self._clock = clock
         self._timing = timing
+        self._history: History | None = None
         self._bot: SlackBot | None = None
         self._metrics: Metrics | None = None
         self._running: Engine | None = None
@@ -177,6 +179,7 @@ class App:
             timing=self._timing,
             count=self._count_event,
         ) as engine:
+            self._history = engine.history
             self.services = replace(
                 self.services,
                 installs=engine.installs,
@@ -213,7 +216,7 @@ class App:
                 clock=self._clock,
             )
             installs = Installs(ledger, surveyor, clock=self._clock)
-        history = History(
+        history = self._history = History(
             HistoryDatabase(self.settings.data_dir / HISTORY_FILE, read_only=True),
             self.services.compliance,
             deadlines=self.settings.deadlines(),
@@ -241,8 +244,14 @@ class App:
     def _digesting(self, ledger: Ledger | None) -> Digesting:
         from bot.services.digesting import Digesting
 
-        owners = self.settings.digests.owners
-        return Digesting(self.services.compliance, None, ledger, owners=owners)
+        history = self._history
+        return Digesting(
+            self.services.compliance,
+            history.store if history is not None else None,
+            ledger,
+            deadlines=history,
+            owners=self.settings.digests.owners,
+        )
 
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""

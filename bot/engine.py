@@ -123,18 +123,21 @@ def running(
     ledger, keeper = open_ledger(ledger_place(settings), clock=clock)
     commands = AwsCommands(gateway)
     surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
+    history = History(
+        HistoryDatabase(settings.data_dir / HISTORY_FILE),
+        compliance,
+        deadlines=settings.deadlines(),
+        clock=clock,
+        ledger=ledger,
+    )
     engine = Engine(
         settings,
         ledger,
         Installs(ledger, surveyor, clock=clock),
-        Digesting(compliance, None, ledger, owners=settings.digests.owners),
-        History(
-            HistoryDatabase(settings.data_dir / HISTORY_FILE),
-            compliance,
-            deadlines=settings.deadlines(),
-            clock=clock,
-            ledger=ledger,
+        Digesting(
+            compliance, history.store, ledger, deadlines=history, owners=settings.digests.owners
         ),
+        history,
         surveyor,
         gateway,
         commands,

@@ -5,8 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
-from bot.core.deadlines import DAY, LOOKS_BACK, Deadlines, trend_report, trend_run
+from bot.core.deadlines import (
+    DAY,
+    LOOKS_BACK,
+    Deadlines,
+    Due,
+    deadline_rows,
+    due,
+    trend_report,
+    trend_run,
+)
 from bot.core.figures import Judged, all_worst_first
 from bot.core.history import Exposure, HistoryStore, NodeState, Snapshot, SnapshotKind
 from bot.core.judgement import FUTURE, Status
@@ -17,7 +27,7 @@ from bot.core.ports import Clock
 from bot.core.readings import Reading
 from bot.core.runs import VERIFY
 from bot.core.snapshots import may_have_open_patches, open_patches, snapshot_of
-from bot.core.trend_reports import TrendReport, TrendRun
+from bot.core.trend_reports import DeadlineRow, TrendReport, TrendRun
 from bot.services.compliance import Compliance
 
 READ_EVERY = timedelta(hours=6)
@@ -69,13 +79,21 @@ class History:
         """The names of all environments."""
         return self._compliance.environments
 
-    def deadlines(self, environment: str) -> Deadlines:
-        """How long patches may stay open there."""
-        return self._deadlines.get(environment, Deadlines())
+    def due(self, environment: str, exposure: Exposure) -> Due | None:
+        """Its class and date there; None for one that is waived."""
+        if self._waived(environment, exposure):
+            return None
+        return due(exposure, self._of(environment))
 
-    def waived(self, environment: str, exposure: Exposure) -> bool:
-        """Whether there is a waiver for it."""
-        return self._waived(environment, exposure)
+    def rows(
+        self, environment: str, exposures: Sequence[Exposure], now: datetime
+    ) -> tuple[DeadlineRow, ...]:
+        """The open ones by class."""
+        waived = partial(self._waived, environment)
+        return deadline_rows(exposures, self._of(environment), now, waived=waived)
+
+    def _of(self, environment: str) -> Deadlines:
+        return self._deadlines.get(environment, Deadlines())
 
     def today(self, environment: str) -> Snapshot | None:
         """The daily snapshot of this day in UTC, if there is one."""
@@ -126,14 +144,14 @@ class History:
             return 0
         known = self.store.patches_known_at(environment)
         ours = self._verifying_scans(environment)
-        due = [one for one in all_worst_first(judged) if _is_due(one, known, self._clock())]
-        due.sort(key=lambda one: _snapshot_id(one) not in ours)
-        asked = [one for one in due if may_have_open_patches(one) and not self._is_paused(one)]
-        free = [one for one in due if not may_have_open_patches(one)]
+        news = [one for one in all_worst_first(judged) if _is_news(one, known, self._clock())]
+        news.sort(key=lambda one: _snapshot_id(one) not in ours)
+        asked = [one for one in news if may_have_open_patches(one) and not self._is_paused(one)]
+        free = [one for one in news if not may_have_open_patches(one)]
         recorded = sum(
             self._keep(environment, one, ours) for one in (*asked[:limit], *free[:FREE_BITE])
         )
-        if recorded == len(due):
+        if recorded == len(news):
             self._settled[environment] = reading.as_of
         return recorded
 
@@ -217,10 +235,10 @@ class History:
             snapshots=snapshots,
             exposures=self.store.exposures(environment, closed_since=since),
             runs=self._runs(environment, since=now - timedelta(days=days)),
-            deadlines=self.deadlines(environment),
+            deadlines=self._of(environment),
             known_since=snapshots[0].at if snapshots else None,
             details_missing=self.details_missing(environment),
-            waived=lambda one: self._waived(environment, one),
+            waived=partial(self._waived, environment),
         )
 
     def _runs(self, environment: str, *, since: datetime) -> Sequence[TrendRun]:
@@ -235,7 +253,7 @@ class History:
         return sorted(found, key=lambda one: one.ended_at)
 
 
-def _is_due(one: Judged, known: Mapping[NodeKey, datetime], now: datetime) -> bool:
+def _is_news(one: Judged, known: Mapping[NodeKey, datetime], now: datetime) -> bool:
     """Whether the node has an operation that is newer than what is recorded of it."""
     state = one.seen.state
     if one.verdict.status is Status.STOPPED or one.seen.unread or state is None:

@@ -310,6 +310,13 @@ def test_a_trend_has_points_runs_deadlines_and_says_what_is_missing(
     assert (critical.open, critical.waived) == (0, 1)
     assert (important.open, important.within) == (1, 1)
     assert (found.details_missing, found.forecast) == (0, world.now.date())
+    by_node = {one.key.instance_id: one for one in world.store.exposures("prod")}
+    assert world.history.due("prod", by_node["i-waived"]) is None
+    date = world.history.due("prod", by_node["i-1"])
+    assert date is not None
+    assert (date.severity, date.at) == ("important", START + 30 * DAY)
+    rows = world.history.rows("prod", [*by_node.values()], world.now)
+    assert rows == found.deadlines
     assert (len(world.aws.asked), len(world.aws.reads)) == asked
     assert world.new_history().trend("prod", 3).runs == ()
     with pytest.raises(NotFound):

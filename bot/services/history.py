@@ -110,20 +110,17 @@ class History:
     ) -> bool:
         """Take the snapshot of this day, or the one after a run; True when it was kept.
 
-        Reads AWS when the last reading is of another day, and always after a run: one from before the moment
-        `not_before` is none of after it. Raises NotFound, and AwsError when nothing could be read.
+        Reads AWS when the last reading is of another day or not whole, and always after a run: one from before the
+        moment `not_before` is none of after it. Raises NotFound, and AwsError when nothing could be read.
         """
         now = self._clock()
         if self.store.snapshots(environment, since=now):
             return False  # the clock went back: nothing is kept until it has passed that again
         known = self._compliance.known(environment)
         today = now.date()
-        refresh = bool(run) or known is None or known[0].as_of.date() != today
-        reading, judged = (
-            self._compliance.judged(environment, refresh=True)
-            if refresh or known is None
-            else known
-        )
+        if run or known is None or known[0].as_of.date() != today or known[0].gaps:
+            known = self._compliance.judged(environment, refresh=True)
+        reading, judged = known
         if reading.as_of.date() != today or (not_before and reading.as_of < not_before):
             return False
         kind = SnapshotKind.RUN if run else SnapshotKind.DAILY

@@ -139,7 +139,7 @@ def test_a_snapshot_with_a_gap_gives_way_to_a_whole_one(world: World) -> None:
     assert half is not None
     assert (half.complete, half.nodes.unknown) == (False, 2)
     world.aws.recover()
-    world.read_again()
+    world.now += HOUR
     assert world.history.record("prod")
     whole = world.history.today("prod")
     assert whole is not None

@@ -198,9 +198,9 @@ def audit_head(path: Path | None, *, as_json: bool) -> None:
 @_json
 @_configuration
 def backup(path: Path | None, directory: Path | None, *, as_json: bool) -> None:
-    """Back the ledger up into DIRECTORY (else [ledger] backup_dir), and check the copy.
+    """Back the ledger and the history up into DIRECTORY (else [ledger] backup_dir), and check the copies.
 
-    It may be in use. A copy that does not verify is deleted and reported. The running bot makes backups by itself.
+    They may be in use. A copy that does not verify is deleted and reported. The running bot makes backups by itself.
     """
     from bot import terminal
 

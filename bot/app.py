@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.engine import Engine
     from bot.metrics import Metrics
     from bot.services.digesting import Digesting
+    from bot.services.history import History
     from bot.slack.bot import SlackBot
     from bot.worker.timing import Timing
 
@@ -83,6 +84,7 @@ class App:
         self._gateway = gateway
         self._clock = clock
         self._timing = timing
+        self._history: History | None = None
         self._bot: SlackBot | None = None
         self._metrics: Metrics | None = None
         self._running: Engine | None = None
@@ -177,22 +179,29 @@ class App:
             timing=self._timing,
             count=self._count_event,
         ) as engine:
+            self._history = engine.history
             self.services = replace(
                 self.services,
                 installs=engine.installs,
                 ledger=engine.ledger,
                 digests=engine.digesting,
+                history=engine.history,
             )
             self.desk = Desk(self.services, clock=self._clock)
             yield engine
 
     def look_at_ledger(self) -> None:
-        """Let the desk answer from the ledger, beside the process that has it. Where there is none, nothing changes."""
+        """Let the desk answer from the ledger and the history, beside the process that has them.
+
+        Where there is none, nothing changes.
+        """
         from bot.auditing import ledger_place
         from bot.aws.commands import AwsCommands
         from bot.aws.gateway import AwsGateway
+        from bot.services.history import History
         from bot.services.installs import Installs
         from bot.services.surveying import Surveyor
+        from bot.store.history import HISTORY_FILE, HistoryDatabase
         from bot.store.opening import open_for_reading
 
         place = ledger_place(self.settings)
@@ -207,8 +216,19 @@ class App:
                 clock=self._clock,
             )
             installs = Installs(ledger, surveyor, clock=self._clock)
+        history = self._history = History(
+            HistoryDatabase(self.settings.data_dir / HISTORY_FILE, read_only=True),
+            self.services.compliance,
+            deadlines=self.settings.deadlines(),
+            clock=self._clock,
+            ledger=ledger,
+        )
         self.services = replace(
-            self.services, installs=installs, ledger=ledger, digests=self._digesting(ledger)
+            self.services,
+            installs=installs,
+            ledger=ledger,
+            digests=self._digesting(ledger),
+            history=history,
         )
         self.desk = Desk(self.services, clock=self._clock)
 
@@ -224,8 +244,14 @@ class App:
     def _digesting(self, ledger: Ledger | None) -> Digesting:
         from bot.services.digesting import Digesting
 
-        owners = self.settings.digests.owners
-        return Digesting(self.services.compliance, None, ledger, owners=owners)
+        history = self._history
+        return Digesting(
+            self.services.compliance,
+            history.store if history is not None else None,
+            ledger,
+            deadlines=history,
+            owners=self.settings.digests.owners,
+        )
 
     def serve(self) -> int:
         """Answer in Slack until SIGTERM or Ctrl-C, then finish what was taken on. Returns the exit code."""
@@ -234,10 +260,7 @@ class App:
 
         logs.configure(secrets=(*load_secrets().given(), *aws_secrets()))
         log = logs.logger("patchbot")
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        with self.started() as address:
+        with _ending_by_signal() as told_to_stop, self.started() as address:
             if self._running is not None and (reason := why_frozen(self._running.ledger)):
                 log.error("ledger.read_only", reason=reason, hint=MEND)
             for finding in self.check_slack():
@@ -251,7 +274,7 @@ class App:
                 configuration=str(self.settings.path),
                 data=str(self.settings.data_dir),
             )
-            stop.wait()
+            told_to_stop()
             log.info("stopping")
         log.info("stopped")
         return 0
@@ -369,6 +392,25 @@ def create_app(
         seen_by = "|".join(os.environ.get(name, "") for name in SEEN_BY)
         store = ReadingCache(settings.data_dir / "cache.db", seen_by=seen_by)
     return App(settings, gateway, store, clock=clock, timing=timing)
+
+
+@contextmanager
+def _ending_by_signal() -> Iterator[Callable[[], object]]:
+    """Yields what waits for SIGTERM or Ctrl-C.
+
+    By a wake-up socket: a signal that comes while the main thread is about to block wakes neither lock nor event, and
+    the process would not end.
+    """
+    waiting, told = socket.socketpair()
+    with waiting, told:
+        told.setblocking(False)
+        before = signal.set_wakeup_fd(told.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        try:
+            yield lambda: waiting.recv(1)
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _refuse_words_of_commands(settings: Settings, commands: Registry) -> None:

@@ -101,19 +101,25 @@ def backup_dir(settings: Settings) -> Path:
 def back_up(place: LedgerPlace, directory: Path, *, clock: Clock, as_json: bool) -> int:
     """Make a backup and check it. Returns the exit code; raises StorageError when there is none now."""
     from bot.store.backup import back_up as make
+    from bot.store.backup import back_up_history
+    from bot.store.history import HISTORY_FILE
 
-    ledger = open_for_reading(place, clock=clock)
-    backup = make(ledger, directory, now=clock())
+    ledger, now = open_for_reading(place, clock=clock), clock()
+    backup = make(ledger, directory, now=now)
+    history = back_up_history(place.data_dir / HISTORY_FILE, directory, now=now)
     if as_json:
         told = {
             "schema": "patchbot.backup/1",
             "path": str(backup.path),
             "head": backup.head.code,
             "bytes": backup.size,
+            "history": {"path": str(history.path), "bytes": history.size} if history else None,
         }
         _say(json.dumps(told, ensure_ascii=False))
-    else:
-        _say(f"{backup.path}: {backup.size:,} bytes, opened and checked, head {backup.head.code}.")
+        return 0
+    _say(f"{backup.path}: {backup.size:,} bytes, opened and checked, head {backup.head.code}.")
+    if history is not None:
+        _say(f"{history.path}: {history.size:,} bytes, opened and checked.")
     return 0
 
 

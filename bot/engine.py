@@ -24,6 +24,7 @@ from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
 from bot.services.digesting import Digesting
+from bot.services.history import History
 from bot.services.installs import Installs
 from bot.services.intake import Intake
 from bot.services.people import PersonLookup
@@ -33,6 +34,7 @@ from bot.slack.changes import Parts
 from bot.slack.digest_poster import DigestParts
 from bot.store.backup import Backups
 from bot.store.heads import HeadKeeper
+from bot.store.history import HISTORY_FILE, HistoryDatabase
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import open_ledger
 from bot.upkeep import Upkeep
@@ -48,12 +50,13 @@ STOP_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Engine:
-    """The ledger and all that works on it. `installs` and `digesting` are the use cases of the commands."""
+    """The ledger and all that works on it. `installs`, `digesting` and `history` are what commands use."""
 
     settings: Settings
     ledger: SqliteLedger
     installs: Installs
     digesting: Digesting
+    history: History
     surveyor: Surveyor
     gateway: AwsGateway
     commands: AwsCommands
@@ -104,6 +107,7 @@ class Engine:
             clock=self.clock,
             team=home_team(),
             timing=self.timing,
+            history=self.history,
         )
         return Parts(
             ledger=self.ledger,
@@ -136,11 +140,21 @@ def running(
     ledger, keeper = open_ledger(ledger_place(settings), clock=clock, elsewhere=elsewhere(settings))
     commands = AwsCommands(gateway, clock=clock)
     surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
+    history = History(
+        HistoryDatabase(settings.data_dir / HISTORY_FILE),
+        compliance,
+        deadlines=settings.deadlines(),
+        clock=clock,
+        ledger=ledger,
+    )
     engine = Engine(
         settings,
         ledger,
         Installs(ledger, surveyor, clock=clock),
-        Digesting(compliance, None, ledger, owners=settings.digests.owners),
+        Digesting(
+            compliance, history.store, ledger, deadlines=history, owners=settings.digests.owners
+        ),
+        history,
         surveyor,
         gateway,
         commands,

@@ -33,6 +33,7 @@ from bot.config.values import (
     Text,
 )
 from bot.core import identity
+from bot.core.deadlines import Deadlines
 from bot.core.environments import Account, Environment, Selector, Target
 from bot.core.rules import ChangeRules
 
@@ -56,6 +57,31 @@ class AccountTable(Table):
 
 
 TagValues = Annotated[tuple[Text, ...], BeforeValidator(as_list), Field(min_length=1)]
+
+
+class DeadlinesTable(Table):
+    """How long a missing patch may stay open in an environment, by the vendor's severity."""
+
+    critical: Duration = Field(
+        timedelta(days=7),
+        description="time for what the vendor calls critical, from the first scan that missed it",
+    )
+    important: Duration = Field(
+        timedelta(days=30), description="time for what is important, ungraded security fixes too"
+    )
+    other: Duration = Field(timedelta(days=90), description="time for everything else")
+
+    @model_validator(mode="after")
+    def _graver_is_sooner(self) -> Self:
+        if not self.critical <= self.important <= self.other:
+            raise ValueError(
+                "critical must not be longer than important, nor important longer than other"
+            )
+        return self
+
+    def as_core(self) -> Deadlines:
+        """As the domain knows them."""
+        return Deadlines(self.critical, self.important, self.other)
 
 
 class EnvironmentTable(Table):
@@ -120,6 +146,7 @@ class EnvironmentTable(Table):
         False,
         description="run the whole flow and record what would have been sent, without sending it",
     )
+    deadlines: DeadlinesTable = DeadlinesTable()
 
     alerts: tuple[Literal["non_compliant", "install", "window"], ...] = Field(
         ("non_compliant", "install", "window"),
@@ -232,6 +259,10 @@ class Settings(Table):
         return {
             name: table.as_core(name, self.owner_tag) for name, table in self.environments.items()
         }
+
+    def deadlines(self) -> dict[str, Deadlines]:
+        """How long patches may stay open in each environment."""
+        return {name: table.deadlines.as_core() for name, table in self.environments.items()}
 
     @model_validator(mode="after")
     def _freezes_are_of_environments(self) -> Self:

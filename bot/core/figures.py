@@ -81,10 +81,10 @@ def status_report(
         as_of=reading.as_of,
         source="cache" if reading.source == "cache" else "aws",
         nodes=counts,
-        unknown_reasons=_unknown_reasons(counted),
-        attention=_attention(judged),
+        unknown_reasons=unknown_reasons(counted),
+        attention=attention(judged),
         compliance_percent=percent(counts),
-        patches=_patch_counts(states),
+        patches=patch_counts(states),
         nodes_with=_nodes_with(counted),
         worst_nodes=tuple(node_row(one) for one in worst_first(counted)[:WORST_NODES]),
         gaps=tuple(gap_row(gap) for gap in reading.gaps),
@@ -95,7 +95,9 @@ def status_report(
     )
 
 
-def _unknown_reasons(judged: Sequence[Judged]) -> UnknownReasons:
+def unknown_reasons(judged: Sequence[Judged]) -> UnknownReasons:
+    """Why nodes are unknown."""
+
     def having(reason: Reason) -> int:
         return sum(one.verdict.reasons == (reason,) for one in judged)
 
@@ -106,7 +108,8 @@ def _unknown_reasons(judged: Sequence[Judged]) -> UnknownReasons:
     )
 
 
-def _attention(judged: Sequence[Judged]) -> Attention:
+def attention(judged: Sequence[Judged]) -> Attention:
+    """Nodes that want a look; stopped ones among `judged` are counted as such."""
     running = [one.seen for one in judged if one.verdict.status is not Status.STOPPED]
     return Attention(
         connection_lost=sum(seen.node.connection_lost for seen in running),
@@ -118,7 +121,8 @@ def _attention(judged: Sequence[Judged]) -> Attention:
     )
 
 
-def _patch_counts(states: Sequence[PatchState]) -> PatchCounts:
+def patch_counts(states: Sequence[PatchState]) -> PatchCounts:
+    """Sums over the patch states."""
     return PatchCounts(
         missing=sum(state.missing for state in states),
         failed=sum(state.failed for state in states),

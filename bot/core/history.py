@@ -70,9 +70,12 @@ class NodeState:
 class Exposure:
     """A patch that is, or was, open on a node: missing, failed, rejected or waiting for a reboot.
 
-    `first_seen` and `last_seen` are end times of the operations (or, without one, of the readings) that reported it
-    first and last. `closed_at` is None while it is open; `closed_by` is the run whose verifying scan closed it, empty
-    for any other scan. `baseline_id` is the baseline of the latest operation, `first_baseline_id` that of the first.
+    `first_seen` and `last_seen` are end times of the operations that reported it first and last, in whole seconds.
+    `closed_at` is None while it is open; `closed_by` is the run whose verifying scan closed it, empty for any other
+    scan. `baseline_id` is the baseline of the latest operation that reported it, `first_baseline_id` that of the first,
+    `closing_baseline_id` that of the operation after which it was not reported any more.
+    `patch` is what was reported last: a newer version, where that superseded an older one that was never installed.
+    `critical_since` and `important_since` say since when a version of that class is open, None where none is known.
     """
 
     key: NodeKey
@@ -83,10 +86,18 @@ class Exposure:
     closed_by: str = ""
     first_baseline_id: str = ""
     baseline_id: str = ""
+    closing_baseline_id: str = ""
+    critical_since: datetime | None = None
+    important_since: datetime | None = None
 
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def was_patched(self) -> bool:
+        """Closed by the word of the baseline that had reported it; another baseline may only not ask for it."""
+        return not self.is_open and self.closing_baseline_id == self.baseline_id
 
     def age(self, now: datetime) -> timedelta:
         """For how long it has been, or was, open."""
@@ -112,11 +123,13 @@ class HistoryStore(Protocol):
         *,
         at: datetime,
         baseline_id: str,
+        operation: str = "Scan",
         run: str = "",
     ) -> None:
-        """What was open on a node after the operation that ended `at`: everything else that was open is closed.
+        """What was open on a node after the operation that ended `at`; bot/core/exposures.py says what that means for
+        what was open before.
 
-        An operation that is older than what is known of the node changes nothing.
+        An operation that is no newer than what is known of the node changes nothing.
         """
         ...
 
@@ -137,5 +150,9 @@ class HistoryStore(Protocol):
     def exposures(
         self, environment: str, *, closed_since: datetime | None = None
     ) -> tuple[Exposure, ...]:
-        """What is open, oldest first; with `closed_since` also what was closed since then."""
+        """What is open, oldest first; with `closed_since` also what was closed since then.
+
+        Nothing that is open on a node that has left the environment, or was stopped, at the last whole snapshot: it
+        counts again, with its old age, when the node is back.
+        """
         ...

@@ -21,17 +21,19 @@ from pathlib import Path
 
 from bot import logs
 from bot.app import App, create_app
-from bot.config import load_settings
+from bot.config import Settings, load_settings
 from bot.demo.aws.event_bus import create_queue
 from bot.demo.aws.run_command.behaviour import Behaviour
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.first_steps import SUGGESTIONS, TIPS
 from bot.demo.fleet.demo import demo_fleet
 from bot.demo.fleet.model import Fleet
+from bot.demo.fleet.past import write_past
 from bot.demo.fleet.seeding import seed
 from bot.demo.happenings import Happenings
 from bot.demo.slack.demo_workspace import demo_workspace
 from bot.demo.slack.server import LocalSlack
+from bot.store.history import HISTORY_FILE, HistoryDatabase
 from bot.worker.timing import Timing
 
 CONFIGURATION = Path(__file__).parent / "patchbot.toml"
@@ -39,7 +41,9 @@ MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 
 # A run that takes an hour in life is watched to its end in about two minutes.
 SPEED = 20.0
-TIMING = Timing(active=0.5, idle=1.0, poll_at_most=1.0, report_every=1.0, members_for=10.0)
+TIMING = Timing(
+    active=0.5, idle=1.0, poll_at_most=1.0, report_every=1.0, members_for=10.0, history_every=2.0
+)
 
 # No profile, endpoint, token or file of the real machine reaches the demo.
 FOREIGN = ("AWS_", "SLACK_", "PATCHBOT_")
@@ -70,10 +74,12 @@ class Demo:
 
 
 @contextmanager
-def running(*, port: int = 0, transport: str = "socket", speed: float = SPEED) -> Iterator[Demo]:
+def running(
+    *, port: int = 0, transport: str = "socket", speed: float = SPEED, past: bool = True
+) -> Iterator[Demo]:
     """Start everything, yield it, and stop it again. `transport` is "socket" or "http".
 
-    What nodes do is `speed` times faster than in life.
+    What nodes do is `speed` times faster than in life. Without `past` history begins now.
     """
     workspace = replace(demo_workspace(), tips=TIPS)
     with (
@@ -98,13 +104,24 @@ def running(*, port: int = 0, transport: str = "socket", speed: float = SPEED) -
             **aws.credentials_environment(),
         }
         with _environment(secrets):
-            app = create_app(load_settings(CONFIGURATION), timing=TIMING)
+            settings = load_settings(CONFIGURATION)
+            if past:
+                remember(settings, fleet)
+            app = create_app(settings, timing=TIMING)
             with app.started(
                 transport=transport, port=0 if transport == "http" else None
             ) as address:
                 if address:
                     slack.connect_http(f"{address}/slack/events")
                 yield Demo(slack, aws, app, fleet)
+
+
+def remember(settings: Settings, fleet: Fleet) -> None:
+    """Give the fleet six weeks of history."""
+    history = HistoryDatabase(settings.data_dir / HISTORY_FILE)
+    with history.together():
+        for environment in settings.fleet().values():
+            write_past(history, fleet, environment)
 
 
 def trouble(aws: SimulatedAws, fleet: Fleet) -> None:

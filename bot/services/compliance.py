@@ -140,6 +140,22 @@ class Compliance:
         reading = self.read(name, refresh=refresh, progress=progress)
         return reading, judge_all(reading, self._clock(), self.environment(name).stale_after)
 
+    def known(self, name: str) -> tuple[Reading, tuple[Judged, ...]] | None:
+        """The last reading, however old, judged by the clock of now. Costs no call; None when nothing was ever read.
+
+        Raises NotFound.
+        """
+        environment = self.environment(name)
+        with self._lock:
+            last = self._remembered.get(name)
+        if last is None:
+            loaded = self._load(environment)
+            if loaded is None:
+                return None
+            with self._lock:
+                last = self._remembered.setdefault(name, loaded)
+        return last, judge_all(last, self._clock(), environment.stale_after)
+
     def patches(self, name: str, judged: Judged, *, refresh: bool = False) -> PatchDetails:
         """The patches behind the node's counters. A refusal of AWS is a gap in the answer, not an error."""
         state, node = judged.seen.state, judged.seen.node

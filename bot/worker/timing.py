@@ -26,6 +26,8 @@ class Timing:
     - `clock_jump`, `trust_again`: what makes the wall clock doubtful, and seconds until it is trusted again.
     - `tell_stuck`: seconds for which a job fails before the card of its run says so.
     - `redraw`: seconds after which a live card that nothing moved is drawn anew.
+    - `history_every`: seconds between two bites of what history collects; `history_retry`: until a snapshot that could
+      not be taken is tried again; `history_again`: until one that was not whole is.
     - `reminder`: how long before a request expires people are reminded.
     """
 
@@ -49,4 +51,7 @@ class Timing:
     trust_again: float = 600.0
     tell_stuck: float = 300.0
     redraw: float = 600.0
+    history_every: float = 15.0
+    history_retry: float = 300.0
+    history_again: float = 3600.0
     reminder: timedelta = timedelta(minutes=15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from bot.core.audit import Entry
@@ -16,7 +16,9 @@ from bot.core.ports import Clock, CommandGateway, ComplianceGateway
 from bot.core.rules import ChangeRules
 from bot.core.running import BOT
 from bot.core.runs import Run, RunState
+from bot.services.history import History
 from bot.services.people import PersonLookup
+from bot.worker import history as keeping
 from bot.worker import late, limits, poll, reconcile, requests, starting, verify, waves
 from bot.worker.clockwatch import ClockWatch
 from bot.worker.context import Context, Memory
@@ -24,6 +26,9 @@ from bot.worker.ending import show_run
 from bot.worker.loop import Failure, Job, Loop
 from bot.worker.stuck import Stuck
 from bot.worker.timing import Timing
+
+HISTORY_PATIENCE_S = 1.0
+"""A reading for history is not waited for at the end: what it was for is done at the next start."""
 
 _STEPS: Mapping[RunState, Callable[[Context, Run], None]] = {
     RunState.WAITING: starting.start,
@@ -38,7 +43,8 @@ class Worker:
     """Brings requests and runs on from what stands in the ledger; the only user of what changes AWS.
 
     `key` seals marks; `team` is the home team of approvers. `take` takes up a click of the inbox, in a thread of its
-    own, so that nobody who clicked waits for AWS. `pause` waits within a job; by default less when it is to stop.
+    own, so that nobody who clicked waits for AWS. `history` has its own thread as well: it reads whole fleets and holds
+    up no run. `pause` waits within a job; by default less when it is to stop.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Worker:
         jitter: Callable[[], float] = random.random,
         timing: Timing | None = None,
         take: Callable[[InboxItem], object] | None = None,
+        history: History | None = None,
     ) -> None:
         timing = timing or Timing()
         self._stopping = threading.Event()
@@ -88,21 +95,42 @@ class Worker:
         self._stuck = Stuck(self._context, lambda: self.troubles)
         self._loops: tuple[Loop, ...] = ()
         self._loops = tuple(
-            Loop(
-                name,
-                jobs,
-                monotonic=monotonic,
-                progress=lambda: ledger.head().seq,
-                interval=self._interval,
-                record=self._record,
-            )
+            self._loop(name, jobs)
             for name, jobs in (("inbox", clicks), ("worker", self._jobs()))
             if jobs
+        )
+        self._history = None if history is None else self._history_loop(history)
+
+    def _loop(self, name: str, jobs: Sequence[Job]) -> Loop:
+        return Loop(
+            name,
+            jobs,
+            monotonic=self._context.monotonic,
+            progress=lambda: self._context.ledger.head().seq,
+            interval=self._interval,
+            record=self._record,
+        )
+
+    def _history_loop(self, history: History) -> Loop:
+        timing = self._context.timing
+        return Loop(
+            "history",
+            keeping.jobs(
+                history,
+                self._context.ledger,
+                clock=self._context.clock,
+                memory=Memory(self._context.monotonic),
+                timing=timing,
+            ),
+            monotonic=self._context.monotonic,
+            progress=lambda: None,
+            interval=lambda: timing.history_every,
+            record=self._record,
         )
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        for loop in self._loops:
+        for loop in self._every_loop:
             loop.start()
 
     def stop(self, timeout: float = 30.0) -> None:
@@ -110,6 +138,8 @@ class Worker:
         self._stopping.set()
         for loop in self._loops:
             loop.stop(timeout)
+        if self._history is not None:
+            self._history.stop(min(timeout, HISTORY_PATIENCE_S))
 
     def wake(self) -> None:
         """Somebody clicked, or something was decided: look at once. Callable from any thread."""
@@ -118,13 +148,13 @@ class Worker:
 
     def run_once(self) -> bool:
         """Every job once, in the caller's thread. True when anything moved."""
-        moved = [loop.run_once() for loop in self._loops]
+        moved = [loop.run_once() for loop in self._every_loop]
         return any(moved)
 
     @property
     def troubles(self) -> tuple[Failure, ...]:
         """The jobs that fail at present, for the doctor and for health."""
-        return tuple(failure for loop in self._loops for failure in loop.failures)
+        return tuple(failure for loop in self._every_loop for failure in loop.failures)
 
     def doubt(self) -> str:
         """Why the wall clock cannot be believed now; empty when it can."""
@@ -133,7 +163,11 @@ class Worker:
     @property
     def is_alive(self) -> bool:
         """Whether its threads are at work."""
-        return all(loop.is_alive for loop in self._loops)
+        return all(loop.is_alive for loop in self._every_loop)
+
+    @property
+    def _every_loop(self) -> tuple[Loop, ...]:
+        return self._loops if self._history is None else (*self._loops, self._history)
 
     def _jobs(self) -> tuple[Job, ...]:
         ctx = self._context
@@ -184,6 +218,8 @@ class Worker:
 
     def _record(self, failure: Failure) -> None:
         """Once per row of failures; when even that cannot be written, the log has it."""
+        if self._stopping.is_set():
+            return  # the ledger may be closed already, and what ends now failed for that alone
         body = {"job": failure.job, "error": failure.error[:500]}
         subject = f"run/{failure.subject}" if failure.subject.startswith("X-") else "worker"
         try:

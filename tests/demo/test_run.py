@@ -46,9 +46,13 @@ def test_nothing_of_the_machine_reaches_the_demo(monkeypatch: pytest.MonkeyPatch
         report = demo.app.services.compliance.read("prod")
         session = boto3.Session()
         endpoint = session.client("ssm", region_name="eu-central-1").meta.endpoint_url
+        history = demo.app.services.history
+        assert history is not None
+        trend = history.trend("prod", 30)
         simulated = demo.aws.url
     assert left == {"HTTP_PROXY"}
     assert report.gaps == ()
+    assert (len(trend.points) >= 29, trend.details_missing) == (True, 0)
     assert endpoint == simulated
     assert {name: os.environ.get(name) for name in foreign} == foreign
 

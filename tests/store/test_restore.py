@@ -17,11 +17,13 @@ import pytest
 from bot.core.errors import Conflict, StorageError, UsageError
 from bot.core.requests import RequestState, approve, cancel, deny
 from bot.core.runs import DispatchState, RunState
-from bot.store.backup import Backups, back_up, backups
+from bot.store.backup import Backups, back_up, back_up_history, backups
 from bot.store.heads import read_head
+from bot.store.history import HISTORY_FILE, HistoryDatabase
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_ledger
 from bot.store.restore import WHY, accept_restore
+from tests.core.histories import key, package, snapshot
 from tests.store.ledgers import (
     ALICE,
     BOB,
@@ -358,4 +360,61 @@ def test_backups_go_on_from_those_that_are_there(place: LedgerPlace, tmp_path: P
     assert [at for at, _ in backups(copies)] == [NOW - timedelta(hours=2)]
     assert (old.exists(), fresh.exists()) == (False, True)
     assert made.trouble == ""
+    ledger.close()
+
+
+def test_a_backup_of_the_history_brings_first_seen_dates_back(tmp_path: Path) -> None:
+    """Made while it is in use; what was recorded later is recorded again after the restore."""
+    history = HistoryDatabase(tmp_path / "history.db")
+    assert back_up_history(history.path, tmp_path / "copies", now=NOW) is None
+    seen = NOW.replace(microsecond=0)
+    history.record_patches("prod", key(), (package("vim"),), at=seen, baseline_id="pb-1")
+    backup = back_up_history(history.path, tmp_path / "copies", now=NOW)
+    assert backup is not None
+    assert stat.S_IMODE(backup.path.stat().st_mode) == 0o600
+    assert [*backup.path.parent.iterdir()] == [backup.path]
+    history.path.unlink()
+    shutil.copyfile(backup.path, history.path)
+    later = seen + timedelta(days=2)
+    history.record_patches("prod", key(), (package("vim", "2"),), at=later, baseline_id="pb-1")
+    assert [one.first_seen for one in history.exposures("prod")] == [seen]
+
+
+def test_a_backup_of_a_damaged_history_is_not_kept(tmp_path: Path) -> None:
+    history = HistoryDatabase(tmp_path / "history.db")
+    with history.together():
+        for number in range(200):
+            history.record_patches(
+                "prod", key(number), (package("vim"),), at=NOW, baseline_id="pb-1"
+            )
+    with history.path.open("r+b") as file:
+        file.seek(history.path.stat().st_size - 6000)
+        file.write(b"\xff" * 3000)
+    with pytest.raises(StorageError, match="backup of the history"):
+        back_up_history(history.path, tmp_path / "copies", now=NOW)
+    assert [*(tmp_path / "copies").iterdir()] == []
+
+
+def test_the_history_is_backed_up_once_a_day_beside_the_ledger(
+    place: LedgerPlace, tmp_path: Path
+) -> None:
+    """It is no ledger: nothing in its header makes it read-only where it is put back."""
+    copies = tmp_path / "copies"
+    ledger = opened(place)
+    history = place.path.with_name(HISTORY_FILE)
+    HistoryDatabase(history).record(snapshot(), ())
+    made = Backups(ledger, copies, every=timedelta(hours=1), keep=3)
+    for hour in (0, 1, 23, 24, 25):
+        made.when_due(NOW + timedelta(hours=hour))
+    assert made.trouble == ""
+    found = backups(copies, "history")
+    assert [at for at, _ in found] == [NOW + timedelta(hours=24), NOW]
+    restored = HistoryDatabase(found[0][1])
+    assert (
+        len(restored.snapshots(snapshot().environment, since=snapshot().at - timedelta(days=1)))
+        == 1
+    )
+    for day in range(2, 12):
+        made.when_due(NOW + timedelta(days=day))
+    assert len(backups(copies, "history")) == 7
     ledger.close()

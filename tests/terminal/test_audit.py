@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from bot.core.runs import DispatchState
+from bot.store.history import HISTORY_FILE, HistoryDatabase
 from bot.store.ledger import SqliteLedger
 from bot.store.opening import LedgerPlace, open_ledger
+from tests.core.histories import snapshot
 from tests.store.ledgers import NOW, StillClock, approved, ask, begin, move
 from tests.terminal.conftest import Shell
 from tests.terminal.ssm import Ssm
@@ -140,9 +142,11 @@ def test_a_backup_beside_the_running_bot_can_be_restored(
 ) -> None:
     """And going on with it asks first, and says what it made void."""
     told = json.loads(shell.run("backup", "--json").stdout)
-    assert told["head"] == ledger.head().code
+    assert (told["head"], told["history"]) == (ledger.head().code, None)
+    HistoryDatabase(place.data_dir / HISTORY_FILE).record(snapshot(), ())
     elsewhere = shell.run("backup", str(shell.directory / "copies"))
-    assert "opened and checked" in elsewhere.stdout
+    assert elsewhere.stdout.count("opened and checked") == 2
+    assert len([*(shell.directory / "copies").glob("history-*.db")]) == 1
     ask(ledger, None, needed=1)
     busy = shell.run("ledger", "accept-restore", "--yes")
     assert busy.returncode == 1

@@ -1,0 +1,149 @@
+"""What a run says at its end is what a scan has shown: what nobody has looked at is unknown, and never a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from bot.core.errors import AwsError
+from bot.core.identity import Person
+from bot.core.nodes import NodeKey
+from bot.core.plans import Operation
+from bot.core.receipts import UNPROVEN
+from bot.core.runs import RUN, DispatchState, NodeOutcome, RunState
+from bot.core.steering import stop
+from tests.worker.aws import DENIED
+from tests.worker.site import APPROVERS, ASKER, Site, a_plan
+
+REFUSED = AwsError("AWS refuses: not authorized.")
+
+
+def sent_installs(site: Site) -> int:
+    return sum(one.order.operation is Operation.INSTALL for one in site.aws.accepted)
+
+
+def stopped(site: Site) -> None:
+    move = stop(site.run(), Person(ASKER), requester=ASKER, allowed=APPROVERS)
+    with site.ledger.change() as change:
+        change.save_run(move.run, move.entries)
+
+
+def receipt(site: Site) -> Mapping[str, Any]:
+    found = site.ledger.receipt("X-1")
+    assert found is not None
+    return found
+
+
+def of_one_wave(site: Site, *numbers: int) -> tuple[str, tuple[NodeKey, ...]]:
+    keys = site.aws.add(*numbers)
+    return site.approved(a_plan(site.aws, keys, waves=(keys,))), keys
+
+
+def test_a_run_that_is_stopped_is_scanned_where_it_was_sent_to(site: Site) -> None:
+    """The canary is patched, the rest never was; the receipt says both."""
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2, 3)))
+    site.until(lambda: sent_installs(site) == 2)
+    stopped(site)
+    run = site.finish(name)
+    assert run.state is RunState.CANCELLED
+    assert run.cancelled_by == ASKER
+    nodes = receipt(site)["nodes"]
+    assert nodes["rescanned"] == 3
+    assert (nodes["success"], nodes["cancelled"], nodes["clean"]) == (1, 2, 1)
+    assert receipt(site)["patches"]["closed"] == 2
+    assert receipt(site)["patches"]["open"] == 4
+
+
+def test_a_run_that_is_stopped_before_its_first_send_scans_nothing(site: Site) -> None:
+    name = site.approved(a_plan(site.aws, site.aws.add(1)))
+    site.aws.failing["nodes_now"] = REFUSED
+    site.until(lambda: site.ledger.run(name) is not None)
+    stopped(site)
+    assert site.finish(name).state is RunState.CANCELLED
+    assert site.aws.attempts == []
+    assert receipt(site)["nodes"]["unproven"] == 0
+
+
+def test_a_gate_that_nobody_decides_about_ends_with_a_scan(site: Site) -> None:
+    keys = site.aws.add(1, 2, 3)
+    site.aws.never_back.add(keys[0].instance_id)
+    run = site.finish(site.approved(a_plan(site.aws, keys)), seconds=60)
+    assert "nobody decided" in run.why
+    assert run.state is RunState.PARTIAL
+    assert not run.is_open
+
+
+@pytest.mark.parametrize("fault", ["read_target", "no scan"])
+def test_what_cannot_be_verified_is_unknown_and_no_failure(site: Site, fault: str) -> None:
+    """Everything was installed; AWS cannot be read, or refuses the scan."""
+    name, keys = of_one_wave(site, 1, 2)
+    site.until(lambda: sent_installs(site) == 1)
+    site.until(lambda: site.run().state is RunState.VERIFYING)
+    if fault == "read_target":
+        site.until(lambda: len(site.aws.accepted) == 2)
+        site.aws.failing["read_target"] = REFUSED
+    else:
+        site.aws.answers = [DENIED]
+    run = site.finish(name, seconds=30)
+    assert run.state is RunState.PARTIAL
+    assert run.why.count(UNPROVEN) == 1
+    assert "refuse" in run.why
+    found = receipt(site)
+    assert found["patches"]["open"] == found["patches"]["closed"] == 0
+    assert found["patches"]["unknown"] == 2 * len(keys)
+    assert found["cves"]["unknown_ids"]
+    assert not found["cves"]["open_ids"]
+
+
+def test_what_surely_failed_everywhere_has_failed_without_a_scan(site: Site) -> None:
+    name, keys = of_one_wave(site, 1)
+    site.aws.endings[keys[0].instance_id] = ("Failed", 1)
+    site.aws.failing["read_target"] = REFUSED
+    site.until(lambda: sent_installs(site) == 0 and site.ledger.run(name) is not None)
+    del site.aws.failing["read_target"]
+    site.until(lambda: site.run().state is RunState.VERIFYING)
+    site.aws.answers = [DENIED]
+    assert site.finish(name).state is RunState.FAILED
+
+
+def test_a_command_that_cannot_be_read_hides_no_other(site: Site) -> None:
+    """Two commands in one wave, and AWS tells nothing of the first."""
+    name, _ = of_one_wave(site, *range(1, 53))
+    site.until(lambda: len(site.aws.accepted) == 2, seconds=0.1)
+    dark = site.aws.accepted[0].command_id
+    original = type(site.aws).invocations
+
+    def invocations(_aws: Any, target: Any, command_id: str) -> Any:
+        if command_id == dark:
+            raise REFUSED
+        return original(site.aws, target, command_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(site.aws), "invocations", invocations)
+        second = site.aws.accepted[1].order.instance_ids
+        site.until(
+            lambda: all(
+                one.outcome is NodeOutcome.SUCCESS
+                for one in site.ledger.results(name, RUN)
+                if one.key.instance_id in second
+            )
+        )
+        site.finish(name, seconds=60)
+    run = site.run(name)
+    assert run.state is RunState.VERIFIED, run  # the scan after it shows what the command did
+    first = site.ledger.dispatches(name)[0]
+    assert first.state is DispatchState.SENT  # so AWS is asked again, and what it says is heard
+    site.until(lambda: site.ledger.dispatches(name)[0].state is DispatchState.DONE, seconds=60)
+    assert all(one.outcome is NodeOutcome.SUCCESS for one in site.ledger.results(name, RUN))
+
+
+def test_the_time_of_a_command_is_over_also_where_aws_cannot_be_asked(site: Site) -> None:
+    name, _ = of_one_wave(site, 1)
+    site.until(lambda: sent_installs(site) == 1)
+    site.aws.failing["invocations"] = REFUSED
+    limit = site.timing.command_limit.total_seconds()
+    site.aws.advance(limit)
+    site.until(lambda: site.ledger.results(name, RUN)[0].outcome is NodeOutcome.UNKNOWN, seconds=30)
+    assert site.aws.seconds < limit + 120

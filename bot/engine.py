@@ -55,6 +55,7 @@ class Engine:
     installs: Installs
     digesting: Digesting
     surveyor: Surveyor
+    compliance: Compliance
     gateway: AwsGateway
     commands: AwsCommands
     keeper: HeadKeeper
@@ -104,6 +105,7 @@ class Engine:
             clock=self.clock,
             team=home_team(),
             timing=self.timing,
+            ended=self.compliance.expire,
         )
         return Parts(
             ledger=self.ledger,
@@ -142,6 +144,7 @@ def running(
         Installs(ledger, surveyor, clock=clock),
         Digesting(compliance, None, ledger, owners=settings.digests.owners),
         surveyor,
+        compliance,
         gateway,
         commands,
         keeper,

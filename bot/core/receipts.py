@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bot.core.audit import canonical
 from bot.core.judgement import causes
@@ -74,7 +74,7 @@ def verdict(
     if lost and not in_time:
         return (
             RunState.LOST_TRACK,
-            f"the time limit passed; the outcome of {lost} nodes is not known",
+            f"the time limit passed; {_lost_words(plan, results)}",
         )
     if clean == len(plan.nodes):
         return RunState.VERIFIED, ""
@@ -150,6 +150,41 @@ def ending(
         if state is RunState.FAILED and may_have_worked:
             state = RunState.PARTIAL
     return state, why
+
+
+_ASKED_AGAIN = frozenset({NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE})
+
+
+_ENDED = frozenset({NodeOutcome.SUCCESS.value, NodeOutcome.CANCELLED.value})
+
+
+class _Ended(Protocol):
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def instance_id(self) -> str: ...
+    @property
+    def outcome(self) -> NodeOutcome: ...
+
+
+def again(ended: Iterable[_Ended], receipt: Mapping[str, Any] | None) -> frozenset[NodeKey]:
+    """The nodes that surely did not get what the run was for: they failed, or the scan after it found them not clean.
+
+    What is not known of is not among them, and never asked for again by itself.
+    """
+    failed = {
+        NodeKey(one.account, one.region, one.instance_id)
+        for one in ended
+        if one.outcome in _ASKED_AGAIN
+    }
+    scanned = {
+        NodeKey(one["account"], one["region"], one["instance_id"])
+        for one in (receipt or {}).get("open_nodes", ())
+        if one["rescanned"] and one["outcome"] in _ENDED
+    }
+    return frozenset(failed | scanned)
 
 
 def unproven(

@@ -55,6 +55,8 @@ def end(
     show_run(ctx, change, ended, request)
     if run.environment in ctx.rules:
         noticing.show(change, noticing.receipt(ended, request, ctx.rules[run.environment]))
+    noticing.show(change, noticing.gates(ctx.ledger.notices(), run))
+    ctx.ended(run.environment)
 
 
 def give_up(ctx: Context, change: Change, run: Run, plan: Plan, *, why: str) -> None:
@@ -90,6 +92,7 @@ def verify(
     going = moved(run, RunState.VERIFYING, now, why=why, deadline=until)
     change.save_run(going, [about_run(going, what, body)])
     show_run(ctx, change, going)
+    noticing.show(change, noticing.gates(ctx.ledger.notices(), run))
     return going
 
 

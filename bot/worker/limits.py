@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bot.core.ledger import Change
 from bot.core.receipts import ending
-from bot.core.running import about_dispatch
+from bot.core.running import UNDECIDED, about_dispatch
 from bot.core.runs import (
     RUN,
     SETTLED,
@@ -69,7 +69,7 @@ def enforce(ctx: Context, run: Run) -> None:
 
 def _over(run: Run) -> str:
     if run.state is RunState.PAUSED:
-        return f"nobody decided about the closed gate before the time limit of the run: {run.why}"
+        return f"{UNDECIDED}: {run.why}"
     if run.cancelled_by:
         return "the time limit passed while it was stopping"
     return f"the time limit passed: {run.why}" if run.why else "the time limit passed"

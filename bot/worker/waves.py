@@ -50,6 +50,8 @@ def step(ctx: Context, run: Run) -> None:
         _pause(ctx, run, why=_doubt(doubtful), about=doubtful)
         return
     planned = [one for one in begun if one.state is DispatchState.PLANNED]
+    if planned and _is_absolute(plan) and awaited(ctx, sends):
+        return  # "1 at a time" is for the run: AWS only keeps it within a send
     if planned:
         before = [one for one in open_to_doubt if one.batch.wave < planned[0].batch.wave]
         if not _may_follow(ctx, run, plan, before):
@@ -58,6 +60,11 @@ def step(ctx: Context, run: Run) -> None:
             dispatch(ctx, run, planned[0])
     elif not awaited(ctx, begun):
         _judge(ctx, run, plan, open_to_doubt)
+
+
+def _is_absolute(plan: Plan) -> bool:
+    """Whether the sealed concurrency is a number of nodes of the run, and not a share of each send."""
+    return plan.operation is Operation.INSTALL and not plan.limits.max_concurrency.endswith("%")
 
 
 def stop(ctx: Context, run: Run) -> None:
@@ -83,7 +90,14 @@ def _doubt(doubtful: Sequence[Dispatch]) -> str:
     first = doubtful[0]
     more = f", and {len(doubtful) - 1} more sends" if len(doubtful) > 1 else ""
     word = "was refused" if first.state is DispatchState.REFUSED else "has no known outcome"
-    return f"send {first.batch.number} {word}: {first.reason}{more}"
+    told = f"send {first.batch.number} {word}: {first.reason}{more}"
+    if first.state is not DispatchState.UNKNOWN:
+        return told
+    place = f"{first.batch.account}/{first.batch.region}".strip("/")
+    return (
+        f"{told}. Look in Run Command of {place} for a command with the comment {first.mark}."
+        " Continue skips these nodes and never sends to them again"
+    )
 
 
 def _pause(

@@ -202,6 +202,9 @@ def _value(value: object) -> Text:
     ):
         more = [f"{len(value) - IDS_SHOWN:,} more"] if len(value) > IDS_SHOWN else []
         return join(", ", [*map(code, value[:IDS_SHOWN]), *more])
+    if isinstance(value, Mapping) and all(isinstance(one, str | int) for one in value.values()):
+        told = ", ".join(f"{name.replace('_', ' ')} {one}" for name, one in value.items() if one)
+        return cards.brief(told or "nothing", BODY_SHOWN)
     return cards.brief(json.dumps(value, ensure_ascii=False), BODY_SHOWN)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,6 +15,9 @@ from bot.core.wording import counted
 IDS_SHOWN: Final = 10
 NODES_NAMED: Final = 5
 PLACES_SHOWN: Final = 8
+_SAID: Final = re.compile(
+    "nothing left to install|a new result|not scanned again|not verified: no scan"
+)
 _TOLD_APART: Final = frozenset({NodeOutcome.SUCCESS, NodeOutcome.PENDING, NodeOutcome.SKIPPED})
 
 
@@ -119,7 +123,7 @@ def _lacks(node: Mapping[str, Any]) -> str:
         f"{counted(waits, 'patch', 'patches')} {'waits' if waits == 1 else 'wait'} for a reboot"
         if waits
         else "",
-        node["reason"] if node["outcome"] != "success" else "",
+        change_words.OUTCOMES[NodeOutcome(node["outcome"])] if node["outcome"] != "success" else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -162,6 +166,6 @@ def _rehearsed(receipt: Mapping[str, Any]) -> list[str]:
 
 
 def _why(receipt: Mapping[str, Any]) -> list[str]:
-    """The reason of the end, where the lines above do not say it already."""
-    why = receipt["why"].rstrip(".")
-    return [f"Why: {why}."] if why else []
+    """The reason of the end, without what the lines above say already."""
+    parts = [part for part in receipt["why"].rstrip(".").split("; ") if not _SAID.search(part)]
+    return [f"Why: {'; '.join(parts)}."] if any(parts) else []

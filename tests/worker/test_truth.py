@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bot.chatops.notices import draw
+from bot.chatops.receipt_words import receipt_lines
 from bot.core.errors import AwsError
-from bot.core.identity import Person
+from bot.core.identity import Members, Person
 from bot.core.nodes import NodeKey
-from bot.core.plans import Operation
+from bot.core.plans import Limits, Operation
 from bot.core.receipts import UNPROVEN
+from bot.core.running import planned
 from bot.core.runs import RUN, DispatchState, NodeOutcome, RunState
 from bot.core.steering import stop
-from tests.worker.aws import DENIED
-from tests.worker.site import APPROVERS, ASKER, Site, a_plan
+from bot.services import noticing
+from tests.worker.aws import DENIED, DROPPED, SimulatedAws
+from tests.worker.site import APPROVERS, ASKER, FIRST, RULES, Site, a_plan, a_request
 
 REFUSED = AwsError("AWS refuses: not authorized.")
 
@@ -147,3 +153,98 @@ def test_the_time_of_a_command_is_over_also_where_aws_cannot_be_asked(site: Site
     site.aws.advance(limit)
     site.until(lambda: site.ledger.results(name, RUN)[0].outcome is NodeOutcome.UNKNOWN, seconds=30)
     assert site.aws.seconds < limit + 120
+
+
+def test_a_number_at_a_time_is_for_the_run_and_not_for_each_send(site: Site) -> None:
+    """Two sends in one wave: the second one leaves when the first is over."""
+    keys = site.aws.add(*range(1, 53))
+    plan = a_plan(site.aws, keys, waves=(keys,), limits=Limits("1", "1", 90))
+    site.approved(plan)
+    site.until(lambda: sent_installs(site) == 2)
+    first, second = site.aws.accepted[:2]
+    assert second.at - first.at >= site.aws.run_seconds
+
+
+def test_a_closed_gate_asks_where_approvers_are_reminds_once_and_says_at_its_end_that_nobody_did(
+    site: Site,
+) -> None:
+    site.rules["prod"] = replace(RULES, approval_channel="C0ASK")
+    site.worker = site.new_worker()
+    keys = site.aws.add(1, 2, 3)
+    site.aws.never_back.add(keys[0].instance_id)
+    site.approved(a_plan(site.aws, keys))
+    site.until(
+        lambda: site.ledger.run("X-1") is not None and site.run().state is RunState.PAUSED,
+        seconds=5,
+    )
+    (gate,) = (one for one in site.ledger.notices() if one.kind == noticing.GATE)
+    assert (gate.channel, gate.thread_of) == ("C0ASK", "")
+    card = draw(gate, site.ledger, site.aws.now(), rules=site.rules)
+    assert "if nobody decides" in str(card.blocks)
+    assert f"<@{FIRST}>" in str(card.blocks)
+    half = (site.run().deadline - site.aws.now()) / 2
+    site.tick(half.total_seconds() - 120)
+    assert not reminders(site)
+    for _ in range(10):
+        site.tick(60)
+    assert len(reminders(site)) == 1
+    before = gate.wanted
+    site.finish("X-1", seconds=60)
+    (gate,) = (one for one in site.ledger.notices() if one.kind == noticing.GATE)
+    assert gate.wanted > before
+    assert "nobody decided" in draw(gate, site.ledger, site.aws.now(), rules=site.rules).text
+    assert len(reminders(site)) == 1
+
+
+def reminders(site: Site) -> list[str]:
+    return [one.key for one in site.ledger.notices() if one.kind == noticing.GATE_REMINDER]
+
+
+def test_a_gate_without_a_channel_asks_each_approver() -> None:
+    request = a_request("R-1", a_plan(aws := SimulatedAws(), aws.add(1)), aws.now())
+    run = planned(request, a_plan(aws, aws.add(1)), aws.now(), limit=timedelta(hours=1))
+    members = Members(users=frozenset({FIRST}), usergroups=frozenset({"S0APPROVE"}))
+    asked = noticing.closed_gate(run, request, replace(RULES, channel="", approvers=members))
+    assert [one.channel for one in asked] == [FIRST, "S0APPROVE"]
+    assert len({one.key for one in asked}) == 2
+
+
+def test_an_unknown_send_says_where_to_look_and_what_continue_does(site: Site) -> None:
+    site.aws.answers = [DROPPED]
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: site.ledger.run("X-1") is not None and site.run().state is RunState.PAUSED)
+    why, mark = site.run().why, site.aws.attempts[0].mark
+    assert (
+        f"Look in Run Command of 111122223333/eu-central-1 for a command with the comment {mark}"
+        in why
+    )
+    assert "never sends to them again" in why
+
+
+def test_a_rehearsal_tells_what_it_would_have_sent_by_wave_and_place(site: Site) -> None:
+    keys = site.aws.add(1, 2, 3)
+    site.finish(site.approved(a_plan(site.aws, keys, rehearsal=True)))
+    told = " ".join(receipt_lines(receipt(site)))
+    assert "Wave 1: to 1 node in 111122223333/eu-central-1" in told
+    assert "Wave 2: to 2 nodes" in told
+    assert "clean" not in told
+    assert "skipped" not in told
+
+
+def test_a_receipt_names_the_nodes_that_are_not_clean_and_what_to_do_next(site: Site) -> None:
+    name, keys = of_one_wave(site, 1, 2)
+    site.until(lambda: sent_installs(site) == 1)
+    site.until(lambda: site.run().state is RunState.VERIFYING)
+    node = keys[0].instance_id
+    site.aws.states[node] = replace(site.aws.states[node], installed_pending_reboot=2)
+    assert site.finish(name).state is RunState.PARTIAL
+    told = " ".join(receipt_lines(receipt(site)))
+    assert "1 node is not clean: web-1 (2 patches wait for a reboot)" in told
+    assert "Next:" in told
+
+
+def test_the_end_of_a_run_is_told_so_that_figures_are_read_anew(site: Site) -> None:
+    told: list[str] = []
+    site.worker = site.new_worker(ended=told.append)
+    site.finish(site.approved(a_plan(site.aws, site.aws.add(1))))
+    assert told == ["prod"]

@@ -136,7 +136,7 @@ def test_a_run_whose_unknown_send_nobody_decides_about_ends_by_its_time_limit(si
     name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
     run = site.finish(name, seconds=60)
     assert run.state is RunState.LOST_TRACK
-    assert "the outcome of 1 nodes is not known" in run.why
+    assert "the outcome of 1 node is not known" in run.why
 
 
 def test_a_send_that_aws_has_forgotten_is_not_looked_for_any_more(site: Site) -> None:

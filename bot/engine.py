@@ -58,6 +58,7 @@ class Engine:
     digesting: Digesting
     history: History
     surveyor: Surveyor
+    compliance: Compliance
     gateway: AwsGateway
     commands: AwsCommands
     keeper: HeadKeeper
@@ -108,6 +109,7 @@ class Engine:
             team=home_team(),
             timing=self.timing,
             history=self.history,
+            ended=self.compliance.expire,
         )
         return Parts(
             ledger=self.ledger,
@@ -156,6 +158,7 @@ def running(
         ),
         history,
         surveyor,
+        compliance,
         gateway,
         commands,
         keeper,

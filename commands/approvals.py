@@ -10,11 +10,11 @@ from bot.chatops.acts import Verb
 from bot.chatops.arguments import Arguments
 from bot.chatops.blocks import Block, fit, room, section
 from bot.chatops.blocks import context as small_print
-from bot.chatops.command import Command
+from bot.chatops.command import Command, Show
 from bot.chatops.context import Context
 from bot.chatops.markup import ago, bold, code, markup
 from bot.chatops.reply import Card
-from bot.core.change_reports import ApprovalsReport, RequestRow
+from bot.core.change_reports import ApprovalsReport, RequestRow, RunRow
 from bot.core.wording import counted
 
 SHOWN = 20
@@ -33,9 +33,10 @@ def run(_arguments: ApprovalsArguments, context: Context) -> ApprovalsReport:
 
 def slack(report: ApprovalsReport, context: Context) -> Card:
     """Each request with a button that opens its decision."""
-    what = f"{counted(report.total, 'request')} waiting for approval" if report.total else NOTHING
+    what = _what(report)
     above = (*cards.title(what, context), *cards.notices(report.notices))
     listed = [
+        *map(_paused, report.paused),
         *map(_row, report.requests),
         *([section(cards.prose(APPROVED))] if report.waiting else []),
         *map(run_cards.waiting_row, report.waiting),
@@ -48,6 +49,33 @@ def slack(report: ApprovalsReport, context: Context) -> Card:
     )
     first = ", ".join(f"{row.id} ({change_words.of_request(row)})" for row in report.requests[:3])
     return Card(f"{what}. {first}".strip(), (*above, *rows.shown, *below))
+
+
+def _what(report: ApprovalsReport) -> str:
+    what = f"{counted(report.total, 'request')} waiting for approval" if report.total else NOTHING
+    if not report.paused:
+        return what
+    gates = f"{counted(len(report.paused), 'run')} with a closed gate"
+    return f"{gates}, {what}" if report.total else f"{gates}; nothing else waits"
+
+
+def _paused(run: RunRow) -> Block:
+    text = markup(
+        "{id} {what}\n⏸️ The gate after wave {wave} of {waves} is closed: {why}",
+        id=bold(run.id),
+        what=change_words.of_run(run),
+        wave=run.wave,
+        waves=run.waves,
+        why=cards.prose(run.why, 300),
+    )
+    look = cards.show(
+        "Look and decide",
+        Show.PRIVATE,
+        cards.sentence("run", run.id),
+        name=f"gate:{run.id}",
+        label=f"Look at {run.id} and decide",
+    )
+    return section(text, accessory=look)
 
 
 def _row(row: RequestRow) -> Block:
@@ -65,6 +93,12 @@ def _row(row: RequestRow) -> Block:
 
 def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
     """The same as a table; deciding happens in Slack, where people are known."""
+    gates = [
+        console.prose(
+            f"{run.id}: the gate after wave {run.wave} of {run.waves} is closed: {run.why}"
+        )
+        for run in report.paused
+    ]
     waiting = [
         console.prose(f"{run.id}, {change_words.of_run(run)}: {run.why or 'it starts in a moment'}")
         for run in report.waiting
@@ -72,7 +106,7 @@ def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
     if waiting:
         waiting.insert(0, console.text(APPROVED, "bold"))
     if not report.requests:
-        return console.stack(console.prose(NOTHING), *waiting)
+        return console.stack(*gates, console.prose(NOTHING), *waiting)
     table = console.columns("Request", "What", "Asked by", "Expires", "Lacks", right=("Lacks",))
     for row in report.requests:
         table.add_row(
@@ -82,7 +116,7 @@ def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
             console.text(f"{row.expires_at:%Y-%m-%d %H:%M} UTC"),
             console.cell(row.lacking),
         )
-    return console.stack(table, console.prose("They are decided in Slack."), *waiting)
+    return console.stack(*gates, table, console.prose("They are decided in Slack."), *waiting)
 
 
 COMMAND = Command(

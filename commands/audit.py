@@ -17,7 +17,7 @@ from bot.chatops.blocks import Block, fit, room, section
 from bot.chatops.blocks import context as small_print
 from bot.chatops.command import Command
 from bot.chatops.context import Context
-from bot.chatops.markup import Text, bold, code, date, markup, user
+from bot.chatops.markup import Text, bold, code, date, join, markup, user
 from bot.chatops.reply import Card
 from bot.core.audit import parse_code
 from bot.core.audit_reports import AuditReport, EntryRow, entry_row, verification_row
@@ -27,9 +27,17 @@ from bot.core.ledger import Ledger, why_frozen
 from bot.core.wording import counted
 
 LIMIT = 20
+COUNTED = 1000
+"""Up to so many entries more than are shown are counted."""
+NOUNS = (
+    *("request", "run", "dispatch", "environment", "inbox", "notice", "worker", "ledger", "plan"),
+    *("install", "break_glass"),
+)
+IDS_SHOWN = 5
 BELOW = 900  # characters of JSON for what stands under the entries
 BODY_SHOWN = 300
 _NUMBERED = re.compile(r"([A-Za-z])-(\d+)")
+_ID = re.compile(r"(?=[^ ]*[0-9])[A-Za-z0-9][\w.:/@+-]{3,250}")
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,254}")
 
 
@@ -63,8 +71,9 @@ def run(arguments: AuditArguments, context: Context) -> AuditReport:
         verified = verification_row(ledger.verify(_head(arguments.head)), against=arguments.head)
         return report.model_copy(update={"verified": verified})
     found = _entries(ledger, arguments)
-    rows, more = found[: arguments.limit], len(found) > arguments.limit
-    return report.model_copy(update={"entries": rows, "more": more})
+    rows, further = found[: arguments.limit], max(0, len(found) - arguments.limit)
+    told = {"more": further > 0, "further": further, "further_is_least": further >= COUNTED}
+    return report.model_copy(update={"entries": rows, **told})
 
 
 def _head(given: str) -> Any:
@@ -78,16 +87,23 @@ def _head(given: str) -> Any:
 
 
 def _entries(ledger: Ledger, arguments: AuditArguments) -> tuple[EntryRow, ...]:
-    """One more than asked for, where there is one."""
+    """Up to COUNTED more than asked for, where there are more."""
+    most = arguments.limit + COUNTED
     links = {
         link.seq: link
         for subject in _subjects(arguments.subject)
-        for link in ledger.audit(
-            actor=arguments.who, subject=subject, kind=arguments.what, limit=arguments.limit + 1
-        )
+        for kind in _kinds(arguments.what)
+        for link in ledger.audit(actor=arguments.who, subject=subject, kind=kind, limit=most)
     }
-    newest = sorted(links, reverse=True)[: arguments.limit + 1]
+    newest = sorted(links, reverse=True)[:most]
     return tuple(entry_row(links[seq]) for seq in newest)
+
+
+def _kinds(given: str) -> tuple[str, ...]:
+    """The kinds behind a word: those that start with it, and where it is what was done, that of every noun."""
+    if not given or "." in given:
+        return (given,)
+    return (given, *(f"{noun}.{given}" for noun in NOUNS))
 
 
 def _subjects(given: str) -> tuple[str, ...]:
@@ -138,10 +154,10 @@ def slack(report: AuditReport, context: Context) -> Card:
     )
     rest: list[Text] = []
     if rows.left or report.more:
-        hidden = (
-            f"{counted(rows.left, 'more entry', 'more entries')} asked for. " if rows.left else ""
+        more = _further(report, rows.left)
+        rest.append(
+            cards.prose(f"{more}: narrow it down, or `patchbot audit export` on the host for all.")
         )
-        rest.append(cards.prose(f"{hidden}`patchbot audit export` on the host has the whole log."))
     below = small_print(markup("Head {head}", head=code(report.head)), *rest)
     return Card(cards.brief(f"{said}.", 1000), (*above, *rows.shown, below))
 
@@ -157,9 +173,39 @@ def _row(row: EntryRow, context: Context) -> Block:
         who=who,
         when=date(row.at),
         seq=row.seq,
-        body=cards.brief(_told(row.body), BODY_SHOWN),
+        body=_body(row.body),
     )
     return section(text)
+
+
+def _further(report: AuditReport, hidden: int = 0) -> str:
+    """How many entries are not shown."""
+    least = "at least " if report.further_is_least else ""
+    return f"{least}{counted(report.further + hidden, 'more entry', 'more entries')}".capitalize()
+
+
+def _body(body: Mapping[str, Any]) -> Text:
+    """What was written down; ids are code spans, whole and as they are, so that they can be copied."""
+    parts: list[Text] = [
+        markup("{name}: {value}", name=name.replace("_", " "), value=_value(value))
+        for name, value in body.items()
+        if value not in ("", None, [])
+    ]
+    return join(" · ", parts) if parts else "-"
+
+
+def _value(value: object) -> Text:
+    if isinstance(value, str):
+        return code(value) if _ID.fullmatch(value) else cards.brief(value, BODY_SHOWN)
+    if isinstance(value, list) and all(
+        isinstance(one, str) and _ID.fullmatch(one) for one in value
+    ):
+        more = [f"{len(value) - IDS_SHOWN:,} more"] if len(value) > IDS_SHOWN else []
+        return join(", ", [*map(code, value[:IDS_SHOWN]), *more])
+    if isinstance(value, Mapping) and all(isinstance(one, str | int) for one in value.values()):
+        told = ", ".join(f"{name.replace('_', ' ')} {one}" for name, one in value.items() if one)
+        return cards.brief(told or "nothing", BODY_SHOWN)
+    return cards.brief(json.dumps(value, ensure_ascii=False), BODY_SHOWN)
 
 
 def _told(body: Mapping[str, Any]) -> str:
@@ -191,7 +237,9 @@ def terminal(report: AuditReport, context: Context) -> RenderableType:
             )
         parts.append(table)
     if report.more:
-        parts.append(console.prose("There are more: raise `limit:`, or `patchbot audit export`."))
+        parts.append(
+            console.prose(f"{_further(report)}: raise `limit:`, or `patchbot audit export`.")
+        )
     parts.append(console.text(f"Head {report.head} of ledger {report.ledger}", "dim"))
     return console.stack(*parts)
 

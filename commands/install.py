@@ -22,7 +22,7 @@ def run(arguments: InstallArguments, context: Context) -> PlanReport:
         only_patches=arguments.wanted_patches(),
         reboot_option=arguments.reboot_option(),
     )
-    return context.changes.preview(proposal, refresh=arguments.refresh, progress=context.progress)
+    return context.changes.preview(proposal, refresh=True, progress=context.progress)
 
 
 COMMAND = Command(

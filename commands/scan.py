@@ -21,7 +21,7 @@ def run(arguments: ScanArguments, context: Context) -> PlanReport:
         named=arguments.nodes,
         reboot_option=RebootOption.NO_REBOOT,
     )
-    return context.changes.preview(proposal, refresh=arguments.refresh, progress=context.progress)
+    return context.changes.preview(proposal, refresh=True, progress=context.progress)
 
 
 COMMAND = Command(

@@ -14,10 +14,11 @@ from bot.chatops.context import Context
 from bot.chatops.forms import Option, select
 from bot.chatops.grammar import Sentence, format_sentence
 from bot.chatops.limits import size
-from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user
+from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user, usergroup
 from bot.chatops.markup import prose as markup_prose
 from bot.chatops.reply import Card
 from bot.core.errors import NotAllowed, PatchbotError, UsageError
+from bot.core.identity import Members
 from bot.core.reports import GapRow, NodeRow
 from bot.core.running import BOT
 from bot.core.summaries import about_gap, in_short, short_platform
@@ -26,6 +27,7 @@ from bot.core.wording import counted
 
 REFRESH: Final = "refresh"
 GAPS_SHOWN: Final = 5
+MENTIONED: Final = 20
 CANDIDATES_SHOWN: Final = 10
 _SIGNS: Final = {NotAllowed: "⛔", UsageError: "❓", PatchbotError: "⚠️"}
 _GAP_TEXT: Final = 400
@@ -125,6 +127,13 @@ def title(text: str, question: Context) -> tuple[Block, ...]:
 def requester(person: str) -> Text:
     """Who asked: a person, or patchbot itself where an environment says `auto_request`."""
     return "patchbot" if person == BOT else user(person)
+
+
+def mentions(members: Members, *, but: str = "") -> tuple[Mrkdwn, ...]:
+    """Configured people and user groups, all of whom this notifies; without the person `but`."""
+    groups = [usergroup(group) for group in sorted(members.usergroups)]
+    people = [user(person) for person in sorted(members.users) if person != but]
+    return (*groups, *people)[:MENTIONED]
 
 
 def read_line(as_of: datetime) -> Mrkdwn:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bot.core.change_reports import PlanReport, RequestRow, RunRow
-from bot.core.plans import Operation, PlannedNode, RebootOption
+from bot.core.change_reports import LimitRow, PlanReport, RequestRow, RunRow
+from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
+from bot.core.receipts import UNPROVEN
 from bot.core.runs import NodeOutcome, RunState
 from bot.core.wording import counted, listed
 
@@ -43,6 +44,8 @@ def run_state(row: RunRow) -> str:
     """Where a run stands. A rehearsal sends nothing, and that is how it should end."""
     if row.rehearsal and row.state is RunState.ABANDONED:
         return "rehearsed, nothing was sent"
+    if row.state is RunState.PARTIAL and UNPROVEN in row.why:
+        return "ended, not verified"
     return RUN_STATES.get(row.state, row.state.value.replace("_", " "))
 
 
@@ -110,10 +113,15 @@ def severity(nodes: Sequence[PlannedNode]) -> str:
     critical = sum(node.critical > 0 for node in nodes)
     security = sum(node.security > 0 for node in nodes)
     missing = sum(node.missing + node.failed for node in nodes)
+    only_wait = sum(node.pending_reboot > 0 and not node.missing + node.failed for node in nodes)
     parts = [
-        f"{counted(missing, 'patch', 'patches')} missing or failed",
+        f"{counted(missing, 'patch', 'patches')} missing or failed on"
+        f" {counted(sum(node.missing + node.failed > 0 for node in nodes), 'node')}",
         f"critical-level on {counted(critical, 'node')}" if critical else "",
         f"security on {counted(security, 'node')}" if security else "",
+        f"{counted(only_wait, 'node')} only {'waits' if only_wait == 1 else 'wait'} for a reboot"
+        if only_wait
+        else "",
     ]
     return " · ".join(part for part in parts if part)
 
@@ -134,8 +142,30 @@ def worst_nodes(nodes: Sequence[PlannedNode]) -> str:
     return listed([*shown, *more])
 
 
+def limits(found: Limits | LimitRow) -> str:
+    """How carefully a run goes, as it is: a number at a time holds for the whole run, a percentage for each send."""
+    at_once = found.max_concurrency
+    per_send = at_once.endswith("%")
+    pace = f"{at_once} of a send at a time" if per_send else f"{at_once} at a time"
+    return (
+        f"{pace}; {errors(found.max_errors)}; {found.success_percent} % of each wave must succeed"
+    )
+
+
+def errors(max_errors: str) -> str:
+    """When AWS stops a send: it allows so many errors and stops at the next one."""
+    if max_errors == "0":
+        return "AWS stops a send at its first error"
+    number = max_errors if max_errors.endswith("%") else f"{int(max_errors):,}"
+    noun = "error" if number == "1" else "errors"
+    return f"{number} {noun} allowed in a send, AWS stops it at the next one"
+
+
 def outcomes(row: RunRow) -> str:
-    """ "31 succeeded · 2 failed · 15 to come"."""
+    """ "31 succeeded · 2 failed · 15 to come"; in a rehearsal how many would have been sent to."""
+    if row.rehearsal and (number := row.outcomes.get(NodeOutcome.SKIPPED)):
+        others = row.outcomes.get(NodeOutcome.PENDING, 0)
+        return f"{number:,} would have been sent to" + (f" · {others:,} to come" if others else "")
     return " · ".join(
         f"{row.outcomes[one]:,} {words}" for one, words in OUTCOMES.items() if row.outcomes.get(one)
     )

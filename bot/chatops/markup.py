@@ -110,6 +110,14 @@ def user(user_id: str) -> Mrkdwn:
     return Mrkdwn(f"<@{_id(user_id, 'UW')}>")
 
 
+def usergroup(group_id: str) -> Mrkdwn:
+    """A user group by Slack id, shown by name; pings its members. Raises ValueError for anything else.
+
+    Only ids of the configuration get here: `mentions` in cards.py is the one caller, and a test holds it.
+    """
+    return Mrkdwn(f"<!subteam^{_id(group_id, 'S')}>")
+
+
 def channel(channel_id: str) -> Mrkdwn:
     """A channel by Slack id, shown by name. Raises ValueError for anything else."""
     return Mrkdwn(f"<#{_id(channel_id, 'CG')}>")

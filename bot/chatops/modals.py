@@ -128,7 +128,10 @@ def _scope(report: PlanReport) -> list[Block]:
                 when=date(window.start),
             )
         )
-    small = markup("Read {age} · nothing is sent before it is approved", age=ago(report.as_of))
+    told = "nothing is sent before it is approved"
+    if not report.approvals_needed:
+        told = "it needs no approval and is sent as soon as you ask"
+    small = markup("Read {age} · {told}", age=ago(report.as_of), told=told)
     return [section(join("\n", lines)), context(small)]
 
 
@@ -156,14 +159,15 @@ def _choices(report: PlanReport) -> list[Block]:
             block_id="wave_size",
         ),
         input_block(
-            "At the same time (a number, or a percentage of a batch of 50)",
+            "At the same time (a number for the run, or a percentage of each send)",
             text_input(action_id="value", at_most=7, initial=report.limits.max_concurrency),
             block_id="max_concurrency",
         ),
         input_block(
-            "Errors after which AWS stops (a number or a percentage)",
+            "Errors that AWS allows in a send of up to 50 nodes",
             text_input(action_id="value", at_most=7, initial=report.limits.max_errors),
             block_id="max_errors",
+            hint="A number or a percentage. With 1 it goes on after the first error and stops at the second.",
         ),
         input_block(
             "Start",
@@ -263,8 +267,11 @@ def review_modal(request: Request, plan: Plan) -> Element:
     )
 
 
-def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
-    """What whoever decides must know: nothing of it comes from the card that was clicked."""
+def decision_facts(row: RequestRow, plan: Plan, *, titled: bool = True) -> list[Block]:
+    """What whoever decides must know: nothing of it comes from the card that was clicked.
+
+    Without `titled` the headline is left out, where it stands above already.
+    """
     patches = change_words.worst_patches(plan.nodes)
     pairs: list[tuple[str, Text]] = [
         ("Environment", bold(row.environment)),
@@ -276,8 +283,7 @@ def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
         ("Waves", change_words.waves([len(wave) for wave in plan.waves])),
         (
             "Limits",
-            f"{plan.limits.max_concurrency} at a time, errors allowed {plan.limits.max_errors},"
-            f" {plan.limits.success_percent} % of each wave must succeed",
+            change_words.limits(plan.limits),
         ),
         ("Expires", date(row.expires_at)),
         ("Ticket", cards.brief(row.ticket, 100) if row.ticket else "none"),
@@ -291,7 +297,7 @@ def decision_facts(row: RequestRow, plan: Plan) -> list[Block]:
         markup("Worst: {nodes}", nodes=cards.brief(change_words.worst_nodes(plan.nodes), 250))
     )
     return [
-        section(bold(change_words.of_request(row))),
+        *([section(bold(change_words.of_request(row)))] if titled else []),
         *fields([markup("*{name}*\n{value}", name=name, value=value) for name, value in pairs]),
         section(join("\n", about)),
         *quoted("Reason, as the requester typed it", row.reason),

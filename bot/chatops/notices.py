@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from bot.chatops import cards, request_cards, run_cards
 from bot.chatops.alert_cards import alert_card
 from bot.chatops.blocks import context, section
-from bot.chatops.markup import bold, channel, markup
+from bot.chatops.markup import Mrkdwn, Text, bold, channel, markup, user
 from bot.chatops.reply import Card
 from bot.core.errors import NotFound
 from bot.core.ledger import Ledger, Notice
@@ -33,8 +35,8 @@ def draw(
     """
     if notice.kind == noticing.ANSWER:
         return cards.late_answer(notice.subject)
-    if notice.kind in {noticing.RUN, noticing.RECEIPT, noticing.GATE}:
-        return _about_run(notice, ledger, now)
+    if notice.kind in {noticing.RUN, noticing.RECEIPT, noticing.GATE, noticing.GATE_REMINDER}:
+        return _about_run(notice, ledger, now, rules or {})
     if notice.kind == noticing.ALERT:
         alert, _ = find_alert(ledger, notice.subject)
         asked, answer = answer_to(alert.id, ledger)
@@ -48,24 +50,32 @@ def draw(
         case noticing.APPROVAL:
             may = found is not None and found.break_glass.anybody
             glass = may and plan.not_before is None  # what is planned for later can wait
-            return request_cards.approval_card(row, plan, glass=glass)
+            return request_cards.approval_card(
+                row, plan, glass=glass, called=_called(found, row.requester)
+            )
         case noticing.REQUESTER:
             return request_cards.requester_card(row, plan)
         case noticing.REMINDER:
-            return request_cards.reminder_card(row)
+            return request_cards.reminder_card(row, called=_called(found, row.requester))
         case noticing.BREAK_GLASS:
             return request_cards.break_glass_card(row, plan, reviewed_by=_reviewer(ledger, request))
     raise NotFound(f"Notices of the kind “{notice.kind}” are not drawn here.")
 
 
-def _about_run(notice: Notice, ledger: Ledger, now: datetime) -> Card:
+def _about_run(
+    notice: Notice, ledger: Ledger, now: datetime, rules: Mapping[str, ChangeRules]
+) -> Card:
     name, _, wave = notice.subject.partition("/")
     run = ledger.run(name)
     if run is None:
         raise NotFound(f"There is no run {name}.")
     report = run_report(ledger, run, now)
+    called = _called(rules.get(run.environment), report.request.requester)
     if notice.kind == noticing.GATE:
-        return run_cards.gate_card(report, int(wave))
+        decided = _decided(ledger, run.id, int(wave))
+        return run_cards.gate_card(report, int(wave), decided=decided, called=called)
+    if notice.kind == noticing.GATE_REMINDER:
+        return run_cards.gate_reminder_card(report, called=called)
     if notice.kind == noticing.RECEIPT:
         return run_cards.receipt_card(report)
     return run_cards.run_card(report)
@@ -99,6 +109,21 @@ def _about_digest(notice: Notice, ledger: Ledger) -> Card:
             ),
         ),
     )
+
+
+def _called(rules: ChangeRules | None, requester: str) -> Sequence[Mrkdwn]:
+    """Mentions of those who are asked; none where the configuration wants none."""
+    return () if rules is None else cards.mentions(rules.called, but=requester)
+
+
+def _decided(ledger: Ledger, run_id: str, wave: int) -> Text:
+    """Who decided about the gate after that wave, and how; empty where nobody has."""
+    for kind, words in (("run.continued", "let it go on"), ("run.stopped", "stopped it")):
+        for link in ledger.audit(subject=f"run/{run_id}", kind=kind, limit=100):
+            person = re.fullmatch(r"[UW][A-Z0-9]{1,254}", link.actor)
+            if person and json.loads(link.body).get("wave") == wave:
+                return markup("{who} {what}", who=user(link.actor), what=words)
+    return ""
 
 
 def _request(notice: Notice, ledger: Ledger) -> tuple[Request, Plan]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from bot.chatops import acts, cards, change_words
 from bot.chatops.acts import Verb
 from bot.chatops.blocks import Block, Element, actions, confirm, context, header, section
+from bot.chatops.command import Show
 from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
 from bot.chatops.modals import confirm_words, decision_facts, quoted
 from bot.chatops.reply import Card
@@ -23,10 +25,12 @@ SIGNS: Final = {
 }
 
 
-def approval_card(row: RequestRow, plan: Plan, *, glass: bool = False) -> Card:
+def approval_card(
+    row: RequestRow, plan: Plan, *, glass: bool = False, called: Sequence[Text] = ()
+) -> Card:
     """The card in the approvers' channel: open with its buttons, afterwards with what was decided.
 
-    `glass` says whether somebody may start it without approval.
+    `glass` says whether somebody may start it without approval, `called` are mentions of the approvers.
     """
     what = change_words.of_request(row)
     if row.state is not RequestState.PENDING:
@@ -45,19 +49,15 @@ def approval_card(row: RequestRow, plan: Plan, *, glass: bool = False) -> Card:
         (
             header(f"Approve {row.id}? {what}"),
             *_rehearsal(row),
-            *decision_facts(row, plan),
-            section(join("\n", lines)),
+            *decision_facts(row, plan, titled=False),
+            section(join("\n", [*lines, *_calling(called)])),
             actions(*_buttons(row, glass=glass)),
-            context(
-                markup(
-                    "{id} · code {code} · expires {when}",
-                    id=row.id,
-                    code=code(row.code),
-                    when=ago(row.expires_at),
-                )
-            ),
         ),
     )
+
+
+def _calling(called: Sequence[Text]) -> list[Text]:
+    return [markup("Please look: {who}", who=join(" ", called))] if called else []
 
 
 def _buttons(row: RequestRow, *, glass: bool) -> list[Element]:
@@ -65,6 +65,7 @@ def _buttons(row: RequestRow, *, glass: bool) -> list[Element]:
     buttons = [
         acts.do(Verb.APPROVE, "Approve…", row.id, style="primary"),
         acts.do(Verb.DENY, "Deny…", row.id),
+        cards.show("Show nodes", Show.PRIVATE, cards.sentence("run", row.id), name="nodes"),
         acts.do(
             Verb.WITHDRAW,
             "Cancel request",
@@ -158,7 +159,7 @@ def requester_card(row: RequestRow, plan: Plan) -> Card:
     )
 
 
-def reminder_card(row: RequestRow) -> Card:
+def reminder_card(row: RequestRow, *, called: Sequence[Text] = ()) -> Card:
     """A word in the thread of a card that still waits."""
     if row.state is not RequestState.PENDING:
         return Card(
@@ -166,10 +167,11 @@ def reminder_card(row: RequestRow) -> Card:
             (context(f"{row.id} is {outcome(row)}; nothing waits here any more."),),
         )
     body = markup(
-        ":bell: {id} still waits and expires {when}. {lacking}",
+        "🔔 {id} still waits and expires {when}. {lacking} {who}",
         id=row.id,
         when=ago(row.expires_at),
         lacking=cards.prose(change_words.lacking(row)),
+        who=join(" ", called),
     )
     return Card(f"{row.id} still waits for approval. {change_words.lacking(row)}", (section(body),))
 
@@ -203,4 +205,4 @@ def break_glass_card(row: RequestRow, plan: Plan, *, reviewed_by: str = "") -> C
 def _rehearsal(row: RequestRow) -> list[Block]:
     if not row.rehearsal:
         return []
-    return [context(":test_tube: Rehearsal: the whole flow runs, and nothing is sent to AWS.")]
+    return [context("🧪 Rehearsal: the whole flow runs, and nothing is sent to AWS.")]

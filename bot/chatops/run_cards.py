@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
 
 from bot.chatops import acts, cards, change_words
 from bot.chatops.acts import Verb
 from bot.chatops.blocks import Block, Element, actions, confirm, context, header, section
 from bot.chatops.command import Show
-from bot.chatops.markup import Text, bold, code, date, join, markup, user
+from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
 from bot.chatops.modals import confirm_words
+from bot.chatops.receipt_words import receipt_lines
 from bot.chatops.reply import Card
 from bot.core.change_reports import ResultRow, RunReport, RunRow
+from bot.core.receipts import again
+from bot.core.running import UNDECIDED
 from bot.core.runs import RUN_ENDS, NodeOutcome, RunState
 from bot.core.wording import counted, span
 
 BAR: Final = 20
 TROUBLES_SHOWN: Final = 8
-IDS_SHOWN: Final = 10
+STOPPING: Final = (
+    "Nothing more is sent. AWS is asked to cancel what it has; a node in the middle may be left half patched."
+    " What was sent to is scanned afterwards."
+)
 _GOOD: Final = frozenset({NodeOutcome.SUCCESS})
 _OPEN: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.RUNNING})
+_LEFT_OUT: Final = frozenset({NodeOutcome.SKIPPED})
+_RANK: Final = {NodeOutcome.FAILED: 0, NodeOutcome.CANCELLED: 2, NodeOutcome.UNKNOWN: 1}
 _STOPPABLE: Final = frozenset({RunState.WAITING, RunState.RUNNING, RunState.PAUSED})
 _SIGNS: Final = {
     RunState.VERIFIED: "✅",
@@ -70,7 +79,9 @@ def _progress(report: RunReport) -> list[Text]:
         first = " (canary)" if run.wave == 1 and run.waves > 1 else ""
         lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
     if run.why:
-        lines.append(cards.prose(f"Why: {run.why}", 500))
+        lines.append(cards.prose(f"Why: {run.why}", 700))
+    if run.cancelled_by:
+        lines.append(markup("Stopped by {who}. {what}", who=user(run.cancelled_by), what=STOPPING))
     lost = [row for row in report.results if row.back_online is False]
     if lost:
         lines.append(
@@ -80,10 +91,10 @@ def _progress(report: RunReport) -> list[Text]:
 
 
 def bar(report: RunReport) -> str:
-    """Twenty pieces: succeeded, otherwise ended, at work, to come. The words below it say the same in numbers."""
+    """Twenty pieces: succeeded, otherwise ended, at work, left out or to come. The words below say it in numbers."""
     outcomes, nodes = report.run.outcomes, max(report.run.nodes, 1)
     good = sum(n for one, n in outcomes.items() if one in _GOOD)
-    bad = sum(n for one, n in outcomes.items() if one not in _GOOD | _OPEN)
+    bad = sum(n for one, n in outcomes.items() if one not in _GOOD | _OPEN | _LEFT_OUT)
     busy = outcomes.get(NodeOutcome.RUNNING, 0)
     edges = [BAR * part // nodes for part in (good, good + bad, good + bad + busy, nodes)]
     if bad and edges[1] == edges[0]:  # one failed node of 500 must be seen
@@ -93,19 +104,30 @@ def bar(report: RunReport) -> str:
 
 
 def _troubles(report: RunReport) -> list[Block]:
-    bad = [
-        row
-        for row in report.results
-        if row.back_online is False or row.outcome not in _GOOD | _OPEN
-    ]
-    if not bad:
+    """What went wrong, the failures first; nodes that were left out are told together, by reason."""
+    if report.run.rehearsal:
         return []
+    bad = sorted(
+        (row for row in report.results if _is_bad(row) and row.outcome not in _LEFT_OUT),
+        key=lambda row: (_RANK.get(row.outcome, 1), row.wave),
+    )
     lines: list[Text] = [_trouble(row) for row in bad[:TROUBLES_SHOWN]]
     if len(bad) > TROUBLES_SHOWN:
         lines.append(
             cards.prose(f"{len(bad) - TROUBLES_SHOWN:,} more: `/patch run {report.run.id}`")
         )
-    return [section(join("\n", lines))]
+    left_out = Counter(row.reason for row in report.results if row.outcome in _LEFT_OUT)
+    for reason, number in left_out.most_common(3):
+        why = f": {reason}" if reason else ""
+        lines.append(cards.prose(f"• {counted(number, 'node')} skipped{why}", 250))
+    if len(left_out) > 3:
+        rest = sum(number for _, number in left_out.most_common()[3:])
+        lines.append(cards.prose(f"• {counted(rest, 'node')} skipped for other reasons"))
+    return [section(join("\n", lines))] if lines else []
+
+
+def _is_bad(row: ResultRow) -> bool:
+    return row.back_online is False or row.outcome not in _GOOD | _OPEN
 
 
 def _trouble(row: ResultRow) -> Text:
@@ -124,21 +146,43 @@ def run_buttons(report: RunReport) -> list[Element]:
     """What can be done with a run as it stands."""
     run = report.run
     details = cards.show("Details", Show.PRIVATE, cards.sentence("run", run.id), name="details")
-    told = confirm_words(report.request)
+    if run.state is RunState.PAUSED:
+        return [*gate_buttons(report), details]
     if run.state in _STOPPABLE:
-        text = f"Stop {run.id}? {told} Nodes already at work finish."
-        dialog = confirm(f"Stop {run.id}?", text, yes="Stop it", no="Let it run", danger=True)
-        return [details, acts.do(Verb.STOP, "Stop", run.id, style="danger", confirm=dialog)]
-    failed = sum(
-        run.outcomes.get(one, 0)
-        for one in (NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE)
+        return [details, _stop(report)]
+    again = run_again(report)
+    return [details, again] if again else [details]
+
+
+def gate_buttons(report: RunReport) -> list[Element]:
+    """The two ways on after a closed gate."""
+    run = report.run
+    told = confirm_words(report.request)
+    what = f"Go on after wave {run.wave} of {run.waves}. {told}"
+    dialog = confirm(f"Continue {run.id}?", what, yes="Continue", no="Wait")
+    go_on = acts.do(Verb.CONTINUE, "Continue", f"{run.id}/{run.wave}", confirm=dialog)
+    return [go_on, _stop(report)]
+
+
+def _stop(report: RunReport) -> Element:
+    run = report.run
+    told = f"Stop {run.id}? {confirm_words(report.request)} {STOPPING}"
+    dialog = confirm(f"Stop {run.id}?", told[:300], yes="Stop it", no="Let it run", danger=True)
+    return acts.do(Verb.STOP, "Stop", run.id, style="danger", confirm=dialog)
+
+
+def run_again(report: RunReport) -> Element | None:
+    """A button that asks anew for the nodes that surely did not get what the run was for; None where there are none."""
+    run = report.run
+    nodes = len(again(report.results, report.receipt))
+    if run.state not in RUN_ENDS or run.rehearsal or not nodes:
+        return None
+    told = counted(nodes, "node")
+    text = (
+        f"Asks for a new {run.operation.value} of {told} of {run.environment}, to be approved anew."
     )
-    if run.state in RUN_ENDS and failed:
-        nodes = counted(failed, "node")
-        text = f"Asks for a new {run.operation.value} of {nodes} of {run.environment}, to be approved anew."
-        dialog = confirm("Retry the failed nodes?", text, yes="Ask for it", no="Not now")
-        return [details, acts.do(Verb.RETRY, "Retry failed", run.id, confirm=dialog)]
-    return [details]
+    dialog = confirm(f"Ask again for {told}?", text, yes="Ask for it", no="Not now")
+    return acts.do(Verb.RETRY, f"Plan for {told}"[:75], run.id, confirm=dialog)
 
 
 def waiting_row(run: RunRow) -> Block:
@@ -162,65 +206,75 @@ def waiting_row(run: RunRow) -> Block:
     return section(text, accessory=acts.do(Verb.STOP, "Stop", run.id, confirm=dialog))
 
 
-def gate_card(report: RunReport, wave: int) -> Card:
-    """A gate closed after `wave`: why, and the two ways on. Without buttons once it is decided."""
+def gate_card(
+    report: RunReport, wave: int, *, decided: Text = "", called: Sequence[Text] = ()
+) -> Card:
+    """A gate closed after `wave`: why, until when, whom it asks, and the two ways on.
+
+    Without buttons once it is decided; `decided` says by whom. `called` are mentions of the approvers.
+    """
     run = report.run
     waits = run.state is RunState.PAUSED and run.wave == wave
-    title = f"⏸️ {run.id}: the gate after wave {wave} of {run.waves} is closed"
     if not waits:
-        title = f"{run.id}: the gate after wave {wave} was decided"
-    buttons: list[Element] = []
-    if waits:
-        told = confirm_words(report.request)
-        buttons = [
-            acts.do(
-                Verb.CONTINUE,
-                "Continue",
-                f"{run.id}/{wave}",
-                confirm=confirm(
-                    f"Continue {run.id}?",
-                    f"Go on after wave {wave}. {told}",
-                    yes="Continue",
-                    no="Wait",
-                ),
-            ),
-            acts.do(
-                Verb.STOP,
-                "Stop",
-                run.id,
-                style="danger",
-                confirm=confirm(
-                    f"Stop {run.id}?",
-                    f"Nothing more is sent. {told}",
-                    yes="Stop it",
-                    no="Wait",
-                    danger=True,
-                ),
-            ),
-        ]
-    why = run.why if waits and run.why else change_words.outcomes(run)
+        return _gate_over(report, wave, decided)
+    title = f"⏸️ {run.id}: the gate after wave {wave} of {run.waves} is closed"
+    why = run.why or change_words.outcomes(run)
+    ask: list[Text] = [markup("Please decide, {who}.", who=join(" ", called))] if called else []
+    ends = markup(
+        "It ends {when}, with a scan of what was sent, if nobody decides.",
+        when=ago(report.deadline),
+    )
     return Card(
         f"{title}. {why}",
         (
             section(
-                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.prose(why, 500))
+                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.prose(why, 600))
             ),
-            *(_troubles(report) if waits else []),
-            *([actions(*buttons)] if buttons else []),
-            *(
-                [context("An approver can let it go on; its requester or an approver can stop it.")]
-                if waits
-                else []
-            ),
+            section(join("\n", [*ask, cards.prose(change_words.outcomes(run)), ends])),
+            *_troubles(report),
+            actions(*gate_buttons(report)),
+            context("An approver can let it go on; its requester or an approver can stop it."),
         ),
     )
 
 
-def receipt_card(report: RunReport) -> Card:
+def _gate_over(report: RunReport, wave: int, decided: Text) -> Card:
+    run = report.run
+    what = f"{run.id}: the gate after wave {wave} was decided"
+    if UNDECIDED in run.why:
+        told = change_words.run_state(run)
+        what = f"{run.id}: nobody decided about the gate after wave {wave} in time; {told}"
+    line = markup("*{what}*", what=cards.prose(what))
+    if decided and UNDECIDED not in run.why:
+        line = markup("*{what}*: {who}", what=cards.prose(what), who=decided)
+    return Card(
+        f"{what}. {change_words.outcomes(run)}.",
+        (section(line), context(change_words.outcomes(run) or "nothing was sent")),
+    )
+
+
+def gate_reminder_card(report: RunReport, *, called: Sequence[Text] = ()) -> Card:
+    """Half the time is over, and nobody has decided."""
+    run = report.run
+    if run.state is not RunState.PAUSED:
+        return Card(
+            f"{run.id} is {change_words.run_state(run)}.", (context(f"{run.id} waits no more."),)
+        )
+    body = markup(
+        "🔔 {id} still waits for a decision about its closed gate and ends {when} if there is none. {who}",
+        id=run.id,
+        when=ago(report.deadline),
+        who=join(" ", called),
+    )
+    return Card(f"{run.id} still waits for a decision.", (section(body),))
+
+
+def receipt_card(report: RunReport, *, detailed: bool = True) -> Card:
     """What the run brought, proved by the scan after it: closed, still open, failed or lost, who and how long."""
     run, receipt = report.run, report.receipt or {}
     told = change_words.run_state(run)
     lines = receipt_lines(receipt)
+    again_button = run_again(report)
     took = span(run.ended_at - run.started_at) if run.ended_at and run.started_at else ""
     return Card(
         f"Receipt of {run.id}: {told}. {change_words.of_run(run)}. {' '.join(lines)}",
@@ -230,43 +284,11 @@ def receipt_card(report: RunReport) -> Card:
             section(
                 join("\n", [cards.prose(line, 600) for line in (change_words.of_run(run), *lines)])
             ),
-            *_troubles(report),
+            *(_troubles(report) if detailed else []),
+            *([actions(again_button)] if again_button else []),
             context(_who(report), *([f"took {took}"] if took else [])),
         ),
     )
-
-
-def receipt_lines(receipt: Mapping[str, Any]) -> list[str]:
-    """The figures of a receipt (patchbot.receipt/1) as sentences; lists are cut and say so."""
-    if not receipt:
-        return ["The receipt is not written yet."]
-    nodes, patches, cves = receipt["nodes"], receipt["patches"], receipt["cves"]
-    lines = [
-        f"Nodes: {nodes['clean']:,} of {nodes['planned']:,} clean by the scan after it"
-        f" ({nodes['rescanned']:,} scanned again).",
-        f"Patches: {patches['closed']:,} closed, {patches['open']:,} still open,"
-        f" {patches['pending_reboot']:,} wait for a reboot.",
-    ]
-    if cves["closed"] or cves["open"]:
-        lines.append(f"CVEs: {cves['closed']:,} closed, {cves['open']:,} still open.")
-    for name, told in (("closed", "Closed"), ("open", "Still open")):
-        ids = [*cves[f"{name}_ids"], *patches[f"{name}_ids"]]
-        more = cves[f"{name}_more"] + patches[f"{name}_more"] + max(0, len(ids) - IDS_SHOWN)
-        if ids:
-            shown = ", ".join(ids[:IDS_SHOWN])
-            lines.append(f"{told}: {shown}{f' and {more:,} more' if more else ''}.")
-    bad = [
-        f"{nodes[one.value]:,} {'never begun' if one is NodeOutcome.PENDING else words}"
-        for one, words in change_words.OUTCOMES.items()
-        if one is not NodeOutcome.SUCCESS and nodes.get(one.value)
-    ]
-    if nodes["not_back"]:
-        bad.append(f"{nodes['not_back']:,} not back after the reboot")
-    if bad:
-        lines.append(f"Not as planned: {', '.join(bad)}.")
-    if receipt["why"]:
-        lines.append(f"Why: {receipt['why']}.")
-    return lines
 
 
 def _who(report: RunReport) -> Text:
@@ -280,6 +302,8 @@ def _who(report: RunReport) -> Text:
     elif request.approved_by:
         parts.append(markup("approved by {who}", who=approved))
     parts.append(markup("code {code}", code=code(request.code)))
+    if report.run.cancelled_by:
+        parts.append(markup("stopped by {who}", who=user(report.run.cancelled_by)))
     if report.run.started_at:
         parts.append(markup("started {when}", when=date(report.run.started_at)))
     return join(" · ", parts)
@@ -288,6 +312,4 @@ def _who(report: RunReport) -> Text:
 def _rehearsal(report: RunReport) -> list[Block]:
     if not report.run.rehearsal:
         return []
-    return [
-        context(":test_tube: Rehearsal: this records what would have been sent; AWS got nothing.")
-    ]
+    return [context("🧪 Rehearsal: this records what would have been sent; AWS got nothing.")]

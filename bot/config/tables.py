@@ -120,6 +120,9 @@ class EnvironmentTable(Table):
     approval_channel: ChannelId = Field(
         "", description="the channel where approvals are asked for; `channel` if not given"
     )
+    mention_approvers: StrictBool = Field(
+        True, description="whether approvers are mentioned, and so notified, where they are asked"
+    )
     max_targets: StrictInt = Field(
         500, ge=1, le=100_000, description="how many nodes one plan may have"
     )
@@ -306,6 +309,7 @@ class Settings(Table):
             alerts=frozenset(table.alerts),
             auto_request=table.auto_request,
             approval_channel=table.approval_channel,
+            mention_approvers=table.mention_approvers,
             max_targets=table.max_targets,
             count_confirmation_over=table.count_confirmation_over,
             success_percent=table.success_percent,

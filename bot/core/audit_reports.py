@@ -46,6 +46,9 @@ class AuditReport(Report):
     read_only_reason: str
     entries: tuple[EntryRow, ...] = ()
     more: bool = False
+    further: int = 0
+    """How many entries more there are; where `further_is_least`, at least so many."""
+    further_is_least: bool = False
     verified: VerificationRow | None = None
 
 

@@ -117,6 +117,20 @@ class RequestRow(Report):
     ended_why: str
 
 
+class RequestReport(Report):
+    """`patchbot.request/1`: a request that has no run (yet): its nodes, and those that were left out and why.
+
+    `left_out_more` counts those that are not listed.
+    """
+
+    schema_name: Literal["patchbot.request/1"] = Field("patchbot.request/1", alias="schema")
+    as_of: datetime
+    request: RequestRow
+    nodes: tuple[TargetRow, ...]
+    excluded: tuple[ExcludedRow, ...] = ()
+    left_out_more: int = 0
+
+
 class RunRow(Report):
     """A run in a list. `outcomes` counts nodes; those of no send yet are pending."""
 
@@ -132,6 +146,7 @@ class RunRow(Report):
     waves: int
     outcomes: dict[NodeOutcome, int]
     why: str
+    cancelled_by: str = ""
     rehearsal: bool
     created_at: datetime
     started_at: datetime | None
@@ -141,7 +156,8 @@ class RunRow(Report):
 class ApprovalsReport(Report):
     """`patchbot.approvals/1`: the requests that wait for a decision, the next to expire first.
 
-    `waiting` are the runs of those that are approved and have not started, with what holds each of them.
+    `waiting` are the runs of those that are approved and have not started, with what holds each of them; `paused` are
+    runs whose gate is closed: a person decides about them, too.
     """
 
     schema_name: Literal["patchbot.approvals/1"] = Field("patchbot.approvals/1", alias="schema")
@@ -149,6 +165,7 @@ class ApprovalsReport(Report):
     total: int
     requests: tuple[RequestRow, ...]
     waiting: tuple[RunRow, ...] = ()
+    paused: tuple[RunRow, ...] = ()
     notices: tuple[str, ...] = ()
 
 

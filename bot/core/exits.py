@@ -6,6 +6,8 @@ Exit codes as the source of the SSM Agent's patching module names them (facts of
 
 from __future__ import annotations
 
+import re
+
 from bot.core.commands import Invocation
 from bot.core.runs import NodeOutcome, outcome
 
@@ -31,6 +33,11 @@ _BY_DETAIL = {
     "cancelled": "it was cancelled",
 }
 _LAST_WORDS = 160
+_TRAILERS = re.compile(
+    r"failed to run commands?: exit status \d+|exit status \d+|-{2,}(output truncated|error output truncated)?-*",
+    re.IGNORECASE,
+)
+"""What the agent itself adds at the end: it tells nothing that the exit code does not."""
 
 
 def reason(invocation: Invocation) -> str:
@@ -45,7 +52,8 @@ def reason(invocation: Invocation) -> str:
 
 
 def _failure(code: int | None, output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    said_lines = (line.strip() for line in output.splitlines())
+    lines = [line for line in said_lines if line and not _TRAILERS.fullmatch(line)]
     said = f": “{lines[-1][-_LAST_WORDS:]}”" if lines else ""
     if code in _BY_CODE:
         return _BY_CODE[code]

@@ -1,26 +1,41 @@
 """The receipt of a run: what it closed, what is still open, who asked and who approved.
 
-Proved by the scan after it, not by exit codes: what was not scanned again counts as open. Pure; plain data without
-floats under the schema "patchbot.receipt/1".
+Proved by the scan after it, not by exit codes: of a node that was sent to and not scanned again nothing is known, and
+its patches count as unknown, neither as closed nor as open. Pure; plain data without floats under the schema
+"patchbot.receipt/1".
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bot.core.audit import canonical
+from bot.core.judgement import causes
 from bot.core.nodes import NodeKey, Patch, PatchState
 from bot.core.plans import Operation, Plan, PlannedNode, RebootOption
 from bot.core.requests import Request
 from bot.core.runs import SETTLED, Dispatch, NodeOutcome, NodeResult, Run, RunState
+from bot.core.wording import counted
 
 SCHEMA = "patchbot.receipt/1"
 LISTED = 200
 """Ids that are listed; how many more there are is always said."""
+
+
+UNPROVEN = "not verified: no scan after it"
+_NOT_SENT = frozenset({NodeOutcome.PENDING, NodeOutcome.SKIPPED})
+_SURELY_FAILED = frozenset(
+    {
+        NodeOutcome.FAILED,
+        NodeOutcome.TIMED_OUT,
+        NodeOutcome.UNDELIVERABLE,
+        NodeOutcome.CANCELLED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ def verdict(
     if lost and not in_time:
         return (
             RunState.LOST_TRACK,
-            f"the time limit passed; the outcome of {lost} nodes is not known",
+            f"the time limit passed; {_lost_words(plan, results)}",
         )
     if clean == len(plan.nodes):
         return RunState.VERIFIED, ""
@@ -106,6 +121,100 @@ def _became(
     return "none" if scan else "unseen"
 
 
+def ending(
+    run: Run,
+    plan: Plan,
+    results: Mapping[NodeKey, NodeResult],
+    rescans: Mapping[NodeKey, Rescan],
+    *,
+    in_time: bool,
+    because: str = "",
+) -> tuple[RunState, str]:
+    """How the run ends, and why in a sentence: as the scan says, unless somebody stopped it.
+
+    `because` says why there is no scan. Without one nothing is known, which is neither success nor failure.
+    """
+    if run.cancelled_by:
+        return RunState.CANCELLED, "; ".join(
+            part
+            for part in (_lost_words(plan, results), unproven(plan, results, rescans, because))
+            if part
+        )
+    state, why = verdict(plan, results, rescans, in_time=in_time)
+    if told := unproven(plan, results, rescans, because):
+        rescanned = any(one.key in rescans for one in plan.nodes)
+        why = f"{why}; {told}" if rescanned or state is RunState.LOST_TRACK else told
+        may_have_worked = any(
+            _outcome(results, one.key) not in _NOT_SENT | _SURELY_FAILED for one in plan.nodes
+        )
+        if state is RunState.FAILED and may_have_worked:
+            state = RunState.PARTIAL
+    return state, why
+
+
+_ASKED_AGAIN = frozenset({NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE})
+
+
+_ENDED = frozenset({NodeOutcome.SUCCESS.value, NodeOutcome.CANCELLED.value})
+
+
+class _Ended(Protocol):
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def instance_id(self) -> str: ...
+    @property
+    def outcome(self) -> NodeOutcome: ...
+
+
+def again(ended: Iterable[_Ended], receipt: Mapping[str, Any] | None) -> frozenset[NodeKey]:
+    """The nodes that surely did not get what the run was for: they failed, or the scan after it found them not clean.
+
+    What is not known of is not among them, and never asked for again by itself.
+    """
+    failed = {
+        NodeKey(one.account, one.region, one.instance_id)
+        for one in ended
+        if one.outcome in _ASKED_AGAIN
+    }
+    scanned = {
+        NodeKey(one["account"], one["region"], one["instance_id"])
+        for one in (receipt or {}).get("open_nodes", ())
+        if one["rescanned"] and one["outcome"] in _ENDED
+    }
+    return frozenset(failed | scanned)
+
+
+def unproven(
+    plan: Plan,
+    results: Mapping[NodeKey, NodeResult],
+    rescans: Mapping[NodeKey, Rescan],
+    because: str,
+) -> str:
+    """That nothing was scanned after an Install, or what was not, in words; empty where all is proved."""
+    open_to_doubt = sum(_is_unproven(one.key, results, rescans) for one in plan.nodes)
+    if plan.operation is Operation.SCAN or not open_to_doubt:
+        return ""
+    why = f", because {because}" if because else ""
+    if not any(one.key in rescans for one in plan.nodes):
+        return f"{UNPROVEN}{why}"
+    return f"{counted(open_to_doubt, 'node')} not scanned again{why}"
+
+
+def _lost_words(plan: Plan, results: Mapping[NodeKey, NodeResult]) -> str:
+    lost = sum(_outcome(results, one.key) is NodeOutcome.UNKNOWN for one in plan.nodes)
+    return f"the outcome of {counted(lost, 'node')} is not known" if lost else ""
+
+
+def _is_unproven(
+    key: NodeKey, results: Mapping[NodeKey, NodeResult], rescans: Mapping[NodeKey, Rescan]
+) -> bool:
+    """Whether it was, or may have been, sent to and nobody has looked since."""
+    return key not in rescans and _outcome(results, key) not in _NOT_SENT
+
+
 def receipt(
     run: Run,
     request: Request,
@@ -114,13 +223,16 @@ def receipt(
     dispatches: Sequence[Dispatch],
     results: Mapping[NodeKey, NodeResult],
     rescans: Mapping[NodeKey, Rescan],
+    because: str = "",
 ) -> Mapping[str, Any]:
-    """The receipt of a run that has ended.
+    """The receipt of a run that has ended. `because` says why nodes were not scanned again.
 
     `nodes` counts planned nodes by outcome, and how many were rescanned, clean and not back after their reboot;
-    `patches` and `cves` tell what was closed and what is open; `open_nodes` lists every node that is not clean.
+    `patches` and `cves` tell what was closed, what is open and what nobody knows; `open_nodes` lists every node that
+    is not clean.
     """
     started, ended = run.started_at, run.ended_at
+    nodes = _counts(plan, results, rescans)
     return {
         "schema": SCHEMA,
         "run": run.id,
@@ -142,9 +254,10 @@ def receipt(
         "started_at": started.isoformat() if started else None,
         "ended_at": ended.isoformat() if ended else None,
         "duration_seconds": int((ended - started).total_seconds()) if started and ended else None,
-        "nodes": _counts(plan, results, rescans),
-        "patches": _patches(plan, rescans),
-        "cves": _cves(plan, rescans),
+        "not_scanned_because": because if nodes["unproven"] else "",
+        "nodes": nodes,
+        "patches": _patches(plan, results, rescans),
+        "cves": _cves(plan, results, rescans),
         "open_nodes": [
             _open_node(one, results.get(one.key), rescans.get(one.key))
             for one in plan.nodes
@@ -181,6 +294,10 @@ def _counts(
         "not_back": sum(one.back_online is False for one in results.values()),
         "rescanned": sum(one.key in rescans for one in plan.nodes),
         "clean": sum(is_clean(plan, rescans.get(one.key)) for one in plan.nodes),
+        "compliant": sum(
+            one.key in rescans and not causes(rescans[one.key].state, False) for one in plan.nodes
+        ),
+        "unproven": sum(_is_unproven(one.key, results, rescans) for one in plan.nodes),
     }
 
 
@@ -196,40 +313,66 @@ def _still_open(node: PlannedNode, rescan: Rescan | None) -> int:
     return rescan.state.missing + rescan.state.failed
 
 
-def _patches(plan: Plan, rescans: Mapping[NodeKey, Rescan]) -> Mapping[str, Any]:
-    closed: set[str] = set()
-    still: set[str] = set()
-    for node in plan.nodes:
-        gone, left = _difference(node.patches, rescans.get(node.key), _ids)
-        closed |= gone
-        still |= left
+def _patches(
+    plan: Plan, results: Mapping[NodeKey, NodeResult], rescans: Mapping[NodeKey, Rescan]
+) -> Mapping[str, Any]:
+    dark = {one.key for one in plan.nodes if _is_unproven(one.key, results, rescans)}
     return {
         "before": sum(node.missing + node.failed for node in plan.nodes),
         "closed": sum(_closed(node, rescans.get(node.key)) for node in plan.nodes),
-        "open": sum(_still_open(node, rescans.get(node.key)) for node in plan.nodes),
+        "open": sum(
+            _still_open(node, rescans.get(node.key)) for node in plan.nodes if node.key not in dark
+        ),
+        "unknown": sum(node.missing + node.failed for node in plan.nodes if node.key in dark),
         "pending_reboot": sum(one.state.installed_pending_reboot for one in rescans.values()),
-        **_listed("closed", closed - still),
-        **_listed("open", still),
+        **_sorted_out(plan, dark, rescans, lambda node: node.patches, _ids),
     }
 
 
-def _cves(plan: Plan, rescans: Mapping[NodeKey, Rescan]) -> Mapping[str, Any]:
+def _cves(
+    plan: Plan, results: Mapping[NodeKey, NodeResult], rescans: Mapping[NodeKey, Rescan]
+) -> Mapping[str, Any]:
+    dark = {one.key for one in plan.nodes if _is_unproven(one.key, results, rescans)}
+    found = _sorted_out(plan, dark, rescans, lambda node: node.cves, _cve_ids)
+    counts = {
+        name: len(found[f"{name}_ids"]) + found[f"{name}_more"]
+        for name in ("closed", "open", "unknown")
+    }
+    return {**counts, **found}
+
+
+def _sorted_out(
+    plan: Plan,
+    dark: Collection[NodeKey],
+    rescans: Mapping[NodeKey, Rescan],
+    before: Callable[[PlannedNode], Iterable[str]],
+    of: Callable[[Iterable[Patch]], Iterable[str]],
+) -> Mapping[str, Any]:
+    """The ids that are closed on every node, those that are open on one, and those that may be either."""
     closed: set[str] = set()
     still: set[str] = set()
+    unknown: set[str] = set()
     for node in plan.nodes:
-        gone, left = _difference(node.cves, rescans.get(node.key), _cve_ids)
+        if node.key in dark:
+            unknown |= set(before(node))
+            continue
+        gone, left = _difference(before(node), rescans.get(node.key), of)
         closed |= gone
         still |= left
+    unknown -= still
     return {
-        "closed": len(closed - still),
-        "open": len(still),
-        **_listed("closed", closed - still),
+        **_listed("closed", closed - still - unknown),
         **_listed("open", still),
+        **_listed("unknown", unknown),
     }
 
 
-def _difference(before: Iterable[str], rescan: Rescan | None, of: Any) -> tuple[set[str], set[str]]:
-    """What is gone from a node and what is open on it. What was not scanned or read again is as open as before."""
+def _difference(
+    before: Iterable[str],
+    rescan: Rescan | None,
+    of: Callable[[Iterable[Patch]], Iterable[str]],
+) -> tuple[set[str], set[str]]:
+    """What is gone from a node and what is open on it. What was not touched or read again is as open as before."""
     known = set(before)
     if rescan is None:
         return set(), known

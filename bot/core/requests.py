@@ -6,6 +6,7 @@ without an audit row. A refusal is audited too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -84,8 +85,8 @@ class Request:
 
     @property
     def code(self) -> str:
-        """The code of the plan it is for."""
-        return short_code(self.digest)
+        """What people compare: of the plan and the request, so that two requests for one plan differ in it."""
+        return short_code(hashlib.sha256(f"{self.id}:{self.digest}".encode()).hexdigest())
 
     @property
     def is_open(self) -> bool:

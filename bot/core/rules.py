@@ -59,6 +59,18 @@ class ChangeRules:
     never: frozenset[str] = frozenset()
     scans_per_node_and_hour: int = 4
     freezes: tuple[Freeze, ...] = ()
+    mention_approvers: bool = True
+
+    @property
+    def called(self) -> Members:
+        """Who is called by name where a decision is wanted: the approvers, admins only where there are no others."""
+        if not self.mention_approvers:
+            return NOBODY
+        own = Members(
+            users=self.approvers.users - self.admins.users,
+            usergroups=self.approvers.usergroups - self.admins.usergroups,
+        )
+        return own if own.users or own.usergroups else self.approvers
 
     @property
     def asks_in(self) -> str:

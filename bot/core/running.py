@@ -50,6 +50,7 @@ def planned(request: Request, plan: Plan, now: datetime, *, limit: timedelta) ->
     )
 
 
+UNDECIDED = "nobody decided about the closed gate before the time limit of the run"
 STUCK = "it does not go on at present: "
 
 

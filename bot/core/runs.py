@@ -13,6 +13,7 @@ from enum import StrEnum
 from bot.core.identity import Decision
 from bot.core.nodes import NodeKey
 from bot.core.plans import Batch
+from bot.core.wording import counted
 
 
 class RunState(StrEnum):
@@ -192,22 +193,22 @@ def gate(results: Iterable[NodeResult], success_percent: int) -> Decision:
 
     No verdict is not success: an empty wave closes the gate.
     """
-    counted = [one for one in results if one.outcome is not NodeOutcome.SKIPPED]
-    if not counted:
+    judged = [one for one in results if one.outcome is not NodeOutcome.SKIPPED]
+    if not judged:
         return Decision(False, "no node of the wave has a result")
-    waiting = sum(one.outcome not in SETTLED for one in counted)
+    waiting = sum(one.outcome not in SETTLED for one in judged)
     if waiting:
-        return Decision(False, f"{waiting} nodes are still at work")
-    unknown = sum(one.outcome is NodeOutcome.UNKNOWN for one in counted)
+        return Decision(False, f"{counted(waiting, 'node')} still at work")
+    unknown = sum(one.outcome is NodeOutcome.UNKNOWN for one in judged)
     if unknown:
-        return Decision(False, f"the outcome of {unknown} nodes is not known")
-    gone = sum(one.back_online is False for one in counted)
+        return Decision(False, f"the outcome of {counted(unknown, 'node')} is not known")
+    gone = sum(one.back_online is False for one in judged)
     if gone:
-        return Decision(False, f"{gone} nodes did not come back after their reboot")
-    good = sum(one.outcome is NodeOutcome.SUCCESS for one in counted)
-    if good * 100 < success_percent * len(counted):
+        return Decision(False, f"{counted(gone, 'node')} did not come back after the reboot")
+    good = sum(one.outcome is NodeOutcome.SUCCESS for one in judged)
+    if good * 100 < success_percent * len(judged):
         return Decision(
             False,
-            f"{good} of {len(counted)} nodes succeeded, {success_percent} % are asked for",
+            f"{good} of {counted(len(judged), 'node')} succeeded, {success_percent} % are asked for",
         )
     return Decision(True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+from bot.core.audit import Entry
 from bot.core.identity import Kind, Person
 from bot.core.ledger import Change, Ledger
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation, Plan
 from bot.core.ports import Clock
 from bot.core.proposals import Proposal, proposal_from
+from bot.core.receipts import again
 from bot.core.requests import Request, RequestState, opened
 from bot.core.rules import ChangeRules
 from bot.core.running import BOT
@@ -19,12 +21,21 @@ from bot.core.selection import EVERY_STATE, Filter
 from bot.core.wording import counted, span
 from bot.services import noticing
 from bot.services.intake import Effect, Handler, Refusal
+from bot.services.preflight import Excluded
 from bot.services.surveying import AHEAD, Surveyor
 
 ITSELF: Final = Person(BOT, kind=Kind.BOT, name=BOT)
 """Who asks where an environment says `auto_request`. No payload of Slack's becomes this person."""
 
-_RETRIED = frozenset({NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE})
+LEFT_OUT: Final = 200
+"""Nodes that were left out and are listed in the audit; how many more there are is said."""
+
+
+class _Ended(NamedTuple):
+    account: str
+    region: str
+    instance_id: str
+    outcome: NodeOutcome
 
 
 class Asking:
@@ -57,7 +68,8 @@ class Asking:
         failed = self._failed(run.id)
         if not failed:
             raise Refusal(
-                "no node of it surely failed, so there is nothing to retry", subject=subject
+                "no node of it surely failed or is known not to be clean, so there is nothing to retry",
+                subject=subject,
             )
         proposal = Proposal(
             environment=plan.environment,
@@ -66,16 +78,14 @@ class Asking:
             only_nodes=failed,
             only_patches=plan.only_patches,
             reboot_option=plan.reboot_option,
-            reason=f"Retry of the {counted(len(failed), 'failed node')} of {run.id}: {before.reason}"[
-                :500
-            ],
+            reason=f"Again for {counted(len(failed), 'node')} of {run.id}: {before.reason}"[:500],
             ticket=before.ticket,
         )
         return self._ask(person, proposal)
 
     def _failed(self, run_id: str) -> tuple[NodeKey, ...]:
-        results = self._ledger.results(run_id, RUN)
-        return tuple(sorted(one.key for one in results if one.outcome in _RETRIED))
+        ended = (_Ended(*one.key, one.outcome) for one in self._ledger.results(run_id, RUN))
+        return tuple(sorted(again(ended, self._ledger.receipt(run_id))))
 
     def by_itself(self, proposal: Proposal) -> Effect:
         """What patchbot asks for where an environment says `auto_request`: a request that people approve, like any.
@@ -99,10 +109,17 @@ class Asking:
         for open_request in self._ledger.requests(only_open=True):
             if open_request.digest == plan.digest:
                 raise Refusal(f"the same plan waits already as {open_request.id}", subject=subject)
-        return Effect(lambda change: self._store(change, person, proposal, plan, rules))
+        left_out = draft.preflight.excluded
+        return Effect(lambda change: self._store(change, person, proposal, plan, rules, left_out))
 
     def _store(
-        self, change: Change, person: Person, proposal: Proposal, plan: Plan, rules: ChangeRules
+        self,
+        change: Change,
+        person: Person,
+        proposal: Proposal,
+        plan: Plan,
+        rules: ChangeRules,
+        left_out: Sequence[Excluded],
     ) -> str:
         now = self._clock()
         request = Request(
@@ -120,9 +137,10 @@ class Asking:
             rules=rules.for_request(plan.operation),
         )
         move = opened(request, plan)
-        change.add_request(move.request, plan, move.entries)
+        entries = [*move.entries, *_left_out(move.request, left_out)]
+        change.add_request(move.request, plan, entries)
         noticing.show(change, noticing.about_request(move.request, rules))
-        return _told(move.request, plan, proposal)
+        return _told(move.request, plan, proposal, rules)
 
 
 def _objections(person: Person, proposal: Proposal, rules: ChangeRules) -> tuple[str, ...]:
@@ -143,12 +161,33 @@ def _objections(person: Person, proposal: Proposal, rules: ChangeRules) -> tuple
     return tuple(reason for wrong, reason in found if wrong)
 
 
-def _told(request: Request, plan: Plan, proposal: Proposal) -> str:
+def _left_out(request: Request, left_out: Sequence[Excluded]) -> list[Entry]:
+    """Which nodes were asked for and are not in the plan, and why: approvers can look at it."""
+    if not left_out:
+        return []
+    nodes = [
+        {
+            **one.judged.seen.node.key._asdict(),
+            "name": one.judged.seen.node.name,
+            "obstacle": one.obstacle.value,
+            "why": one.why,
+        }
+        for one in left_out[:LEFT_OUT]
+    ]
+    body = {"nodes": nodes, "more": len(left_out) - len(nodes)}
+    return [Entry("request.left_out", request.requester, f"request/{request.id}", body)]
+
+
+def _told(request: Request, plan: Plan, proposal: Proposal, rules: ChangeRules) -> str:
     """What the requester reads: with a word when the fleet changed while the modal was open."""
-    nodes = counted(len(plan.nodes), "node")
+    nodes = f"{counted(len(plan.nodes), 'node')} of {plan.environment}"
     drift = ""
     if proposal.seen is not None and proposal.seen != len(plan.nodes):
         drift = f" You saw {counted(proposal.seen, 'node')}; the fleet has changed meanwhile."
     if request.state is RequestState.APPROVED:
         return f"{request.id}: the {plan.operation.value} of {nodes} needs no approval and starts soon.{drift}"
-    return f"{request.id} ({request.code}): the {plan.operation.value} of {nodes} waits for approval.{drift}"
+    where = "the channel for approvals" if rules.approval_channel else "the channel of its runs"
+    return (
+        f"{request.id} ({request.code}): the {plan.operation.value} of {nodes} waits for approval in {where}, until"
+        f" {request.expires_at:%H:%M %Z}, {span(rules.expires_after)} from now.{drift}"
+    )

@@ -59,6 +59,7 @@ class Compliance:
         self._observe = observe
         self._lock = threading.Lock()
         self._ended: dict[str, datetime] = {}
+        self._expired: dict[str, datetime] = {}
         self._remembered: dict[str, Reading] = {}
         self._under_way: dict[str, Future[Reading]] = {}
 
@@ -126,7 +127,7 @@ class Compliance:
             mine.set_exception(error)
             raise
         with self._lock:
-            if reading.source == "aws":
+            if reading.source == "aws" and not self._is_expired(reading):
                 self._ended[name] = self._clock()
             self._remembered[name] = replace(reading, source="cache")
             del self._under_way[name]
@@ -215,6 +216,12 @@ class Compliance:
             known = self._remembered.get(name)
         return known if known is not None else self._load(environment)
 
+    def expire(self, name: str) -> None:
+        """Something has changed there: whatever was read before now answers nobody any more."""
+        with self._lock:
+            self._expired[name] = self._clock()
+            self._ended.pop(name, None)
+
     def _was_just_read(self, name: str) -> bool:
         ended = self._ended.get(name)
         return ended is not None and self._is_too_soon(ended)
@@ -230,7 +237,13 @@ class Compliance:
         # A throttle or a lost connection may be over at any moment; a refusal lasts until somebody acts.
         passing = any(gap.passing for gap in known.gaps)
         limit = min(self._time_to_live, RETRY_PASSING) if passing else self._time_to_live
+        if self._is_expired(known):
+            return False
         return timedelta(0) <= self._clock() - known.as_of < limit
+
+    def _is_expired(self, known: Reading) -> bool:
+        since = self._expired.get(known.environment)
+        return since is not None and known.as_of <= since
 
     def _load(self, environment: Environment) -> Reading | None:
         try:

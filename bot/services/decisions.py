@@ -154,10 +154,13 @@ class Decisions:
         """Nothing more is sent, and our own commands are asked to stop."""
         run, request, rules, _ = self._run(body)
         move = steering.stop(run, person, requester=request.requester, allowed=rules.approvers)
-        text = f"{run.id} is stopping: nothing more is sent; nodes already at work finish."
+        text = (
+            f"{run.id} is stopping: nothing more is sent. AWS is asked to cancel what it has; a node in the middle may"
+            " be left half patched. What was sent to is scanned afterwards, and the receipt says what it found."
+        )
         if run.state is RunState.WAITING:
             text = f"{run.id} is stopped: it had not started, and nothing was sent."
-        return _moved_run(move, request, rules, text)
+        return self._moved_run(move, request, rules, text)
 
     def continue_run(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """Open the gate that the person saw closed, and no other."""
@@ -172,7 +175,7 @@ class Decisions:
             allowed=rules.approvers,
             barred=request.requester if four_eyes else "",
         )
-        return _moved_run(move, request, rules, f"{run.id} goes on after wave {run.wave}.")
+        return self._moved_run(move, request, rules, f"{run.id} goes on after wave {run.wave}.")
 
     def _request(self, body: Mapping[str, Any]) -> tuple[Request, ChangeRules, Plan]:
         """The request that is meant, the rules of today and the sealed plan. Raises Refusal."""
@@ -207,17 +210,19 @@ class Decisions:
 
         return Effect(apply)
 
+    def _moved_run(
+        self, move: steering.Steered, request: Request, rules: ChangeRules, text: str
+    ) -> Effect:
+        def apply(change: Change) -> str:
+            if not move.decision.allowed:
+                write(change, move.entries)
+                return refused(move.decision.reason)
+            change.save_run(move.run, move.entries)
+            noticing.show(change, noticing.about_run(move.run, request, rules))
+            noticing.show(change, noticing.gates(self._ledger.notices(), move.run))
+            return text
 
-def _moved_run(move: steering.Steered, request: Request, rules: ChangeRules, text: str) -> Effect:
-    def apply(change: Change) -> str:
-        if not move.decision.allowed:
-            write(change, move.entries)
-            return refused(move.decision.reason)
-        change.save_run(move.run, move.entries)
-        noticing.show(change, noticing.about_run(move.run, request, rules))
-        return text
-
-    return Effect(apply, why=move.decision.reason)
+        return Effect(apply, why=move.decision.reason)
 
 
 def _refused_move(change: Change, move: Move) -> str:

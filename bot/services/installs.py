@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from bot.core.change_reports import (
     ApprovalsReport,
     ExcludedRow,
     LimitRow,
     PlanReport,
+    RequestReport,
     RequestRow,
     ResultRow,
     RunReport,
@@ -63,19 +66,20 @@ class Installs:
         """The open requests, the next to expire first, and what is approved and has not started."""
         ledger = self._open_ledger()
         waiting = sorted(ledger.requests(only_open=True), key=lambda one: (one.expires_at, one.id))
+        now = self._clock()
         rows = tuple(
             request_row(one, _plan(ledger, one), self._rules(one.environment)) for one in waiting
         )
-        approved = tuple(
-            run_report(ledger, run, self._clock()).run
-            for run in reversed(ledger.runs(only_open=True))
-            if run.state is RunState.WAITING
-        )
+        held: dict[RunState, list[RunRow]] = {RunState.WAITING: [], RunState.PAUSED: []}
+        for run in reversed(ledger.runs(only_open=True)):
+            if run.state in held:
+                held[run.state].append(run_report(ledger, run, now).run)
         return ApprovalsReport(
-            as_of=self._clock(),
+            as_of=now,
             total=len(rows),
             requests=rows,
-            waiting=approved,
+            waiting=tuple(held[RunState.WAITING]),
+            paused=tuple(held[RunState.PAUSED]),
             notices=_notices(ledger),
         )
 
@@ -92,13 +96,15 @@ class Installs:
             notices=_notices(ledger),
         )
 
-    def run(self, run_id: str) -> RunReport:
-        """One run by its id, or by that of its request. Raises NotFound."""
+    def run(self, run_id: str) -> RunReport | RequestReport:
+        """One run by its id, or by that of its request; of a request that has no run, the request. Raises NotFound."""
         ledger = self._open_ledger()
         wanted = run_id.strip().upper()
         run = ledger.run(wanted)
         if run is None:
             run = next((one for one in ledger.runs() if one.request == wanted), None)
+        if run is None and (request := ledger.request(wanted)) is not None:
+            return request_report(ledger, request, self._clock())
         if run is None:
             raise NotFound(f"There is no run “{run_id}”.", hint="`/patch runs` lists them.")
         return run_report(ledger, run, self._clock())
@@ -198,6 +204,23 @@ def request_row(request: Request, plan: Plan, rules: ChangeRules | None = None) 
     )
 
 
+def request_report(ledger: Ledger, request: Request, now: datetime) -> RequestReport:
+    """A request without a run. Raises StorageError when its plan is not there."""
+    plan = _plan(ledger, request)
+    subject = f"request/{request.id}"
+    links = ledger.audit(subject=subject, kind="request.left_out", limit=20)
+    body: Mapping[str, Any] = next(
+        (json.loads(one.body) for one in links if one.subject == subject), {}
+    )
+    return RequestReport(
+        as_of=now,
+        request=request_row(request, plan),
+        nodes=tuple(_target(node) for node in plan.nodes),
+        excluded=tuple(ExcludedRow(**one) for one in body.get("nodes", ())),
+        left_out_more=int(body.get("more", 0)),
+    )
+
+
 def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
     """A run as the ledger has it. Raises StorageError when its request or plan is not there."""
     request = ledger.request(run.request)
@@ -220,6 +243,7 @@ def run_report(ledger: Ledger, run: Run, now: datetime) -> RunReport:
         waves=len(plan.waves),
         outcomes={outcome: counts[outcome] for outcome in NodeOutcome if counts[outcome]},
         why=run.why if not unread or unread in run.why else f"{run.why}; {unread}".lstrip("; "),
+        cancelled_by=run.cancelled_by,
         rehearsal=plan.rehearsal,
         created_at=run.created_at,
         started_at=run.started_at,

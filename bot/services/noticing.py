@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from bot.core.identity import Members
 from bot.core.ledger import Change, InboxItem, Notice, NoticeState
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
@@ -17,6 +19,7 @@ BREAK_GLASS = "break_glass"
 REMINDER = "reminder"
 RUN = "run"
 GATE = "gate"
+GATE_REMINDER = "gate_reminder"
 RECEIPT = "receipt"
 ANSWER = "answer"
 ALERT = "alert"
@@ -61,10 +64,36 @@ def about_run(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, .
 
 
 def closed_gate(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
-    """The question to a person after `run.wave`, in the thread of the live card."""
+    """The question to a person after `run.wave`, where approvers are: in their channel, else to each of them.
+
+    Where that is the channel of the live card, it goes into its thread, and is shown in the channel, too.
+    """
     (card,) = about_run(run, request, rules)
-    key = f"{GATE}/{run.id}/{run.wave}"
-    return (Notice(key, GATE, f"{run.id}/{run.wave}", card.channel, thread_of=card.key),)
+    key, subject = f"{GATE}/{run.id}/{run.wave}", f"{run.id}/{run.wave}"
+    if not rules.asks_in:
+        return to_approvers(Notice(key, GATE, subject, card.channel), rules.approvers)
+    thread = card.key if rules.asks_in == card.channel else ""
+    return (Notice(key, GATE, subject, rules.asks_in, thread_of=thread),)
+
+
+def gate_reminder(gate: Notice) -> Notice:
+    """A word under the question that still waits; once per gate."""
+    key = f"{GATE_REMINDER}/{gate.key.partition('/')[2]}"
+    return Notice(key, GATE_REMINDER, gate.subject, gate.channel, thread_of=gate.key)
+
+
+def gates(notices: Iterable[Notice], run: Run) -> tuple[Notice, ...]:
+    """Those of the messages that ask about a gate of the run."""
+    subject = f"{run.id}/"
+    return tuple(one for one in notices if one.kind == GATE and one.subject.startswith(subject))
+
+
+def to_approvers(notice: Notice, approvers: Members) -> tuple[Notice, ...]:
+    """The same to each approver: to people directly, and to user groups, whose members get it one by one."""
+    people = (*sorted(approvers.users), *sorted(approvers.usergroups))
+    return tuple(
+        replace(notice, key=f"{notice.key}/{one}", channel=one, thread_of="") for one in people
+    )
 
 
 def receipt(run: Run, request: Request, rules: ChangeRules) -> tuple[Notice, ...]:

@@ -163,8 +163,13 @@ def _nothing_known(one: Judged, now: datetime) -> tuple[Obstacle, str] | None:
 
 def _nothing_to_do(one: Judged, proposal: Proposal) -> tuple[Obstacle, str] | None:
     state = one.seen.state
-    if state is None or state.missing or state.failed or state.available_security_updates:
+    if state is None or state.missing or state.failed:
         return None
+    if not state.installed_pending_reboot and state.available_security_updates:
+        return (
+            Obstacle.NOTHING_TO_INSTALL,
+            "its open security updates are not approved by its baseline, so an Install would bring none of them",
+        )
     if not state.installed_pending_reboot:
         return Obstacle.NOTHING_TO_INSTALL, "an Install would bring nothing there"
     if proposal.reboot_option is RebootOption.NO_REBOOT:
@@ -229,16 +234,18 @@ def _size(
 
 def _remarks(ready: Sequence[Judged], proposal: Proposal) -> list[str]:
     remarks = []
-    waiting = sum(
-        one.seen.state is not None and one.seen.state.installed_pending_reboot > 0 for one in ready
-    )
+    waiting = [
+        one.seen.state
+        for one in ready
+        if one.seen.state is not None and one.seen.state.installed_pending_reboot > 0
+    ]
     if waiting and proposal.operation is Operation.INSTALL:
-        what = (
-            "they stay so"
-            if proposal.reboot_option is RebootOption.NO_REBOOT
-            else "the Install reboots them"
-        )
-        remarks.append(f"{counted(waiting, 'node')} waited for a reboot before: {what}.")
+        only = sum(not (state.missing or state.failed) for state in waiting)
+        stays = proposal.reboot_option is RebootOption.NO_REBOOT
+        what = "the Install does not reboot them" if stays else "the Install reboots them"
+        verb = "waits" if len(waiting) == 1 else "wait"
+        but = f", {only:,} of them only for that" if only else ""
+        remarks.append(f"{counted(len(waiting), 'node')} {verb} for a reboot{but}: {what}.")
     if proposal.only_patches and proposal.operation is Operation.INSTALL:
         remarks.append(
             f"Only nodes that miss {listed(proposal.only_patches, 'or')} are in it. The Install brings them everything"

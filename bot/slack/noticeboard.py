@@ -127,6 +127,8 @@ class Noticeboard:
         place = self._place(notice)
         if parent is not None and parent.state is NoticeState.POSTED:
             place, body["thread_ts"] = parent.channel, parent.ts
+            if notice.kind == noticing.GATE:
+                body["reply_broadcast"] = True  # a question in a thread is seen by nobody
         self._keep_inside(place)
         intent = replace(notice, channel=place, state=NoticeState.POSTING)
         self._move(intent)
@@ -211,7 +213,15 @@ class Noticeboard:
         _log.warning("notice.waits", key=notice.key, reason=reason, seconds=length.total_seconds())
 
     def _reroute(self, notice: Notice, code: str) -> None:
-        """To whoever asked for it, because its channel is gone or closed to us; the audit log says so."""
+        """To whoever asked for it, because its channel is gone or closed to us; the audit log says so.
+
+        The question about a closed gate goes to the approvers: the requester cannot answer it.
+        """
+        if notice.kind == noticing.GATE and (copies := self._to_approvers(notice)):
+            with self._ledger.change() as change:
+                noticing.show(change, copies)
+            self._give_up(notice, code)
+            return
         requester = self._requester(notice)
         if not requester:
             self._give_up(notice, code)
@@ -220,6 +230,15 @@ class Noticeboard:
         _log.warning("notice.rerouted", key=notice.key, to=requester, reason=reason)
         moved = replace(notice, channel=requester, state=NoticeState.NEW, ts="", reason=reason)
         self._move(moved, audit="notice.rerouted")
+
+    def _to_approvers(self, notice: Notice) -> tuple[Notice, ...]:
+        if notice.channel[:1] in {"U", "W", "D", _USERGROUP}:
+            return ()
+        run = self._ledger.run(notice.subject.partition("/")[0])
+        request = self._ledger.request(run.request) if run is not None else None
+        if request is None:
+            return ()
+        return noticing.to_approvers(notice, request.rules.approvers)
 
     def _give_up(self, notice: Notice, reason: str) -> None:
         _log.error("notice.lost", key=notice.key, reason=reason)

@@ -54,7 +54,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything a job needs. `pause` waits that many seconds, or less when the worker is to stop."""
+    """Everything a job needs. `pause` waits that many seconds, or less when the worker is to stop; `ended` is told the
+    environment of a run that has ended.
+    """
 
     ledger: Ledger
     commands: CommandGateway
@@ -71,6 +73,7 @@ class Context:
     timing: Timing
     clock_watch: ClockWatch
     memory: Memory
+    ended: Callable[[str], object]
 
     def knows(self, environment: str) -> bool:
         """Whether the environment is configured."""

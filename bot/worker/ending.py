@@ -28,8 +28,9 @@ def end(
     rescans: Mapping[NodeKey, Rescan] | None = None,
     dispatches: Sequence[Dispatch] = (),
     results: Sequence[NodeResult] = (),
+    because: str = "",
 ) -> None:
-    """End the run; the audit names it by its last state or `told_as`.
+    """End the run; the audit names it by its last state or `told_as`, `because` says why nodes were not scanned again.
 
     `dispatches` and `results` are those that the same transaction changed.
     """
@@ -39,7 +40,13 @@ def end(
     known = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
     known |= {one.key: one for one in results}
     receipt = receipts.receipt(
-        ended, request, plan, dispatches=sends, results=known, rescans=rescans or {}
+        ended,
+        request,
+        plan,
+        dispatches=sends,
+        results=known,
+        rescans=rescans or {},
+        because=because,
     )
     change.save_run(ended, [about_run(ended, told_as or state.value, receipts.summary(receipt))])
     change.save_receipt(
@@ -48,6 +55,8 @@ def end(
     show_run(ctx, change, ended, request)
     if run.environment in ctx.rules:
         noticing.show(change, noticing.receipt(ended, request, ctx.rules[run.environment]))
+    noticing.show(change, noticing.gates(ctx.ledger.notices(), run))
+    ctx.ended(run.environment)
 
 
 def give_up(ctx: Context, change: Change, run: Run, plan: Plan, *, why: str) -> None:
@@ -66,9 +75,25 @@ def give_up(ctx: Context, change: Change, run: Run, plan: Plan, *, why: str) -> 
         )
         return
     body = {"why": why, "dropped": len(results), "nodes": len(plan.nodes)}
-    going = moved(run, RunState.VERIFYING, ctx.clock(), why=why)
-    change.save_run(going, [about_run(going, "given_up", body)])
+    verify(ctx, change, run, "given_up", body, why=why)
+
+
+def verify(
+    ctx: Context, change: Change, run: Run, what: str, body: Mapping[str, object], *, why: str = ""
+) -> Run:
+    """Nothing more is installed: a scan shows what was. It gets its own time, however late it is.
+
+    After the last wave it has what is left of the run's time, too; a run that was stopped does not wait for that.
+    """
+    now = ctx.clock()
+    until = now + ctx.timing.verify_limit
+    if what == "waves_over":
+        until = max(run.deadline, until)
+    going = moved(run, RunState.VERIFYING, now, why=why, deadline=until)
+    change.save_run(going, [about_run(going, what, body)])
     show_run(ctx, change, going)
+    noticing.show(change, noticing.gates(ctx.ledger.notices(), run))
+    return going
 
 
 def show_run(ctx: Context, change: Change, run: Run, request: Request | None = None) -> None:

@@ -5,10 +5,12 @@ The run and its receipt do not change any more. A command of a cancelled run tha
 
 from __future__ import annotations
 
-from bot.core.runs import RUN_ENDS, DispatchState, Run, RunState
+from bot.core.errors import AwsError, ConfigurationError, PatchbotError
+from bot.core.runs import RUN, RUN_ENDS, DispatchState, Run, RunState
 from bot.worker.context import Context
 from bot.worker.poll import poll
 from bot.worker.reconcile import reconcile
+from bot.worker.sends import cancel_sent, of_purpose
 
 _UNSETTLED = {DispatchState.UNKNOWN, DispatchState.SENT}
 
@@ -33,9 +35,18 @@ def look(ctx: Context, run_id: str) -> None:
     run = ctx.ledger.run(run_id)
     if run is None:
         return
-    reconcile(ctx, run)
+    troubles: list[PatchbotError] = []
+    for look_for in (reconcile, _cancel, poll):
+        try:
+            look_for(ctx, run)
+        except (AwsError, ConfigurationError) as error:
+            troubles.append(error)
+    if troubles:
+        raise troubles[0]
+
+
+def _cancel(ctx: Context, run: Run) -> None:
     if run.state is RunState.CANCELLED:
-        for one in ctx.ledger.dispatches(run_id):
-            if one.state is DispatchState.SENT:
-                ctx.commands.cancel(ctx.target_of(run, one), one.command_id)
-    poll(ctx, run)
+        trouble = cancel_sent(ctx, run, of_purpose(ctx.ledger.dispatches(run.id), RUN))
+        if trouble is not None:
+            raise trouble

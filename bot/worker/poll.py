@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot.core import exits
 from bot.core.commands import Invocation
 from bot.core.environments import Target
+from bot.core.errors import AwsError, ConfigurationError, PatchbotError
 from bot.core.nodes import NodeKey
 from bot.core.running import about_dispatch
 from bot.core.runs import SETTLED, Dispatch, DispatchState, NodeOutcome, NodeResult, Run, outcome
@@ -21,10 +22,22 @@ _NOWHERE = {"rateexceeded", "noinstancesintag", "accessdenied", "undeliverable",
 
 
 def poll(ctx: Context, run: Run) -> None:
-    """Ask AWS about every command of the run that is under way. Raises AwsError: then it is asked later."""
+    """Ask AWS about every command of the run that is under way.
+
+    One that cannot be read does not hide the others: they are asked about first, then it raises AwsError, or
+    ConfigurationError for a place that is gone. The time limit of a command counts without AWS, too.
+    """
+    troubles: list[PatchbotError] = []
     for one in ctx.ledger.dispatches(run.id):
         if one.state is DispatchState.SENT and _is_due(ctx, one):
-            _poll_one(ctx, run, one)
+            try:
+                _poll_one(ctx, run, one)
+            except (AwsError, ConfigurationError) as error:
+                troubles.append(error)
+                if _is_over(ctx, one):
+                    record(ctx, run, one, _known(ctx, one))
+    if troubles:
+        raise troubles[0]
 
 
 def _is_due(ctx: Context, one: Dispatch) -> bool:
@@ -39,17 +52,35 @@ def _poll_one(ctx: Context, run: Run, one: Dispatch) -> None:
     results = _results(one, seen)
     if not seen:
         results = _nowhere(ctx, target, one) or results
-    over = one.sending_at is not None and ctx.clock() - one.sending_at > ctx.timing.command_limit
-    if over:
-        results = tuple(_too_late(each) for each in results)
     record(ctx, run, one, results)
 
 
-def record(ctx: Context, run: Run, one: Dispatch, results: Sequence[NodeResult]) -> None:
-    """Store what changed; the send is done once every node's outcome is known."""
+def _is_over(ctx: Context, one: Dispatch) -> bool:
+    return one.sending_at is not None and ctx.clock() - one.sending_at > ctx.timing.command_limit
+
+
+def _known(ctx: Context, one: Dispatch) -> tuple[NodeResult, ...]:
+    """What the ledger has of it, when AWS cannot be asked."""
+    known = {each.key: each for each in ctx.ledger.results(one.run, one.purpose)}
+    pending = results_of(one, one.sent_ids, NodeOutcome.PENDING)
+    return tuple(known.get(each.key, each) for each in pending)
+
+
+def record(ctx: Context, run: Run, one: Dispatch, told: Sequence[NodeResult]) -> None:
+    """Store what changed; the send is done once AWS has told of every node.
+
+    A node that was waited for long enough is unknown until then; nothing goes back from that to “at work”.
+    """
     known = {each.key: each for each in ctx.ledger.results(run.id, one.purpose)}
+    over = _is_over(ctx, one)
+    results = [
+        _too_late(each, known.get(each.key)) if over or _is_unknown(known.get(each.key)) else each
+        for each in told
+    ]
     changed = [each for each in results if known.get(each.key) != each]
-    finished = all(each.outcome in SETTLED for each in results)
+    finished = all(
+        each.outcome in SETTLED and each.outcome is not NodeOutcome.UNKNOWN for each in told
+    )
     if not changed and not finished:
         return
     with ctx.ledger.change() as change:
@@ -76,9 +107,15 @@ def _result(one: Dispatch, instance_id: str, seen: Invocation | None) -> NodeRes
     return NodeResult(key, outcome(seen.status_details or seen.status), exits.reason(seen))
 
 
-def _too_late(result: NodeResult) -> NodeResult:
+def _is_unknown(result: NodeResult | None) -> bool:
+    return result is not None and result.outcome is NodeOutcome.UNKNOWN
+
+
+def _too_late(result: NodeResult, known: NodeResult | None) -> NodeResult:
     if result.outcome in SETTLED:
         return result
+    if known is not None and _is_unknown(known):
+        return known
     return replace(
         result, outcome=NodeOutcome.UNKNOWN, reason="AWS had no outcome of it before the time limit"
     )

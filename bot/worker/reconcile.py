@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.core.commands import SentCommand
+from bot.core.errors import AwsError, ConfigurationError, PatchbotError
 from bot.core.marks import is_ours
 from bot.core.plans import Plan
 from bot.core.running import about_dispatch
@@ -21,12 +22,23 @@ from bot.worker.sends import results_of
 
 
 def reconcile(ctx: Context, run: Run) -> None:
-    """Look for every send of the run whose answer is missing. Raises AwsError: then it is looked for later."""
+    """Look for every send of the run whose answer is missing.
+
+    A place that cannot be read does not hide the others: they are looked at first, then it raises AwsError, or
+    ConfigurationError for a place that is gone.
+    """
     due = [one for one in ctx.ledger.dispatches(run.id) if _is_due(ctx, one)]
-    if due:
-        _, plan = ctx.sealed(run)
-        for one in due:
+    if not due:
+        return
+    _, plan = ctx.sealed(run)
+    troubles: list[PatchbotError] = []
+    for one in due:
+        try:
             _look_for(ctx, run, one, plan)
+        except (AwsError, ConfigurationError) as error:
+            troubles.append(error)
+    if troubles:
+        raise troubles[0]
 
 
 def _is_due(ctx: Context, one: Dispatch) -> bool:

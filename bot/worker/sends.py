@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bot.core.errors import AwsError, ConfigurationError, PatchbotError
 from bot.core.ledger import Change
 from bot.core.marks import mark, snapshot_id
 from bot.core.nodes import NodeKey
@@ -12,6 +13,7 @@ from bot.core.plans import Batch
 from bot.core.running import about_dispatch
 from bot.core.runs import (
     RUN,
+    SETTLED,
     VERIFY,
     Dispatch,
     DispatchState,
@@ -57,6 +59,48 @@ def of_purpose(sends: Iterable[Dispatch], purpose: str) -> tuple[Dispatch, ...]:
 def purpose_of(run: Run) -> str:
     """What a run in its present state may send."""
     return VERIFY if run.state is RunState.VERIFYING else RUN
+
+
+def awaited(ctx: Context, sends: Iterable[Dispatch]) -> tuple[Dispatch, ...]:
+    """Those sends whose outcome is still waited for.
+
+    One that AWS has, and on each node of which somebody has given up, is still asked for but holds nothing up.
+    """
+    known: dict[str, dict[NodeKey, NodeResult]] = {}
+    found = []
+    for one in sends:
+        if one.state is DispatchState.SENT:
+            if one.purpose not in known:
+                results = ctx.ledger.results(one.run, one.purpose)
+                known[one.purpose] = {each.key: each for each in results}
+            if not is_given_up(one, known[one.purpose]):
+                found.append(one)
+        elif one.state is DispatchState.SENDING:
+            found.append(one)
+    return tuple(found)
+
+
+def cancel_sent(ctx: Context, run: Run, sends: Iterable[Dispatch]) -> PatchbotError | None:
+    """Ask AWS to cancel what it has of these. Returns the first that could not be asked for.
+
+    It may be repeated; that it was asked for is in the audit since the click.
+    """
+    trouble: PatchbotError | None = None
+    for one in sends:
+        sent = one.state is DispatchState.SENT
+        if sent and ctx.memory.due(("cancel", one.command_id), ctx.timing.look_again):
+            try:
+                ctx.commands.cancel(ctx.target_of(run, one), one.command_id)
+            except (AwsError, ConfigurationError) as error:
+                trouble = trouble or error
+    return trouble
+
+
+def is_given_up(one: Dispatch, results: Mapping[NodeKey, NodeResult]) -> bool:
+    """Whether nobody waits for a node of it any more, though AWS has not told of each."""
+    place = (one.batch.account, one.batch.region)
+    found = [results.get(NodeKey(*place, each)) for each in one.sent_ids]
+    return all(each is not None and each.outcome in SETTLED for each in found)
 
 
 def drop_planned(

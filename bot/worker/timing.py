@@ -17,6 +17,7 @@ class Timing:
     - `guard`: seconds between intent and send; a process that stood still for longer sends nothing.
     - `attempts`: tries of one send that AWS throttles (surely not taken), `first_pause` seconds apart, doubling.
     - `command_limit`: delivery (1 h), the document's step (2 h) and a margin; then a node's outcome is unknown.
+    - `verify_limit`: how long the scan after a run may take at least, also where the run's own time is over.
     - `reboot_grace`: how long a node may take to answer again after its outcome is known.
     - `report_grace`: how long a patch state may take to appear after its scan; `report_every`: seconds between looks.
     - `active`, `idle`: seconds between two rounds with and without an open run.
@@ -38,6 +39,7 @@ class Timing:
     attempts: int = 5
     first_pause: float = 0.5
     command_limit: timedelta = timedelta(hours=3, minutes=15)
+    verify_limit: timedelta = timedelta(minutes=30)
     reboot_grace: float = 900.0
     report_grace: float = 300.0
     report_every: float = 5.0

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.core.environments import Target
+from bot.core.errors import AwsError, ConfigurationError, PatchbotError
 from bot.core.nodes import NodeKey, Patch, PatchState
 from bot.core.plans import BATCH, Batch, Operation, Plan
-from bot.core.receipts import Rescan, verdict
+from bot.core.receipts import Rescan, ending
 from bot.core.running import about_run, is_stuck
 from bot.core.runs import RUN, VERIFY, Dispatch, DispatchState, NodeOutcome, Run
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
 from bot.worker.ending import end, show_run
-from bot.worker.sends import drop_planned, of_purpose, planned_sends
+from bot.worker.sends import awaited, cancel_sent, drop_planned, of_purpose, planned_sends
 
-_UNDER_WAY = {DispatchState.SENDING, DispatchState.SENT}
 _TOUCHED = {DispatchState.SENT, DispatchState.DONE, DispatchState.UNKNOWN}
+TIME_PASSED = "time_passed"
+"""What the audit calls it when the time limit of a run passed and only its scan is left."""
 DETAILED = 500
 """Nodes whose open patches are read one by one for the receipt; the rest is told in numbers."""
 CALLS_AT_ONCE = 8
@@ -28,10 +31,12 @@ def step(ctx: Context, run: Run) -> None:
     _, plan = ctx.sealed(run)
     every = ctx.ledger.dispatches(run.id)
     sends, scans = of_purpose(every, RUN), of_purpose(every, VERIFY)
+    if run.cancelled_by and (trouble := cancel_sent(ctx, run, sends)) is not None:
+        raise trouble
     if any(one.state is DispatchState.PLANNED for one in sends):
         with ctx.ledger.change() as change:
             drop_planned(change, run, sends, why=run.why or "its wave was left by hand")
-    elif any(one.state in _UNDER_WAY for one in sends):
+    elif awaited(ctx, sends):
         return
     elif plan.operation is Operation.SCAN:
         _finish(ctx, run, plan, sends)
@@ -72,7 +77,7 @@ def _scan(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> None
     planned = [one for one in scans if one.state is DispatchState.PLANNED]
     if planned:
         dispatch(ctx, run, planned[0])
-    elif not any(one.state in _UNDER_WAY for one in scans):
+    elif not awaited(ctx, scans):
         _finish(ctx, run, plan, scans)
 
 
@@ -80,7 +85,11 @@ def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> No
     """End the run once the patch states of all scanned nodes are there, or have been waited for."""
     if not ctx.memory.due(("report", "read", run.id), ctx.timing.report_every):
         return
-    rescans = read(ctx, run, scans)
+    try:
+        rescans = read(ctx, run, scans)
+    except (AwsError, ConfigurationError) as error:
+        ctx.memory.keep(("unread", run.id), error.message)
+        raise
     scanned = {
         one.key
         for one in ctx.ledger.results(run.id, scans[0].purpose if scans else VERIFY)
@@ -90,21 +99,52 @@ def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> No
     if scanned - rescans.keys() and not late:
         return
     results = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
-    state, why = verdict(plan, results, rescans, in_time=True)
+    because = missing(ctx, run, scans)
+    late = bool(ctx.ledger.audit(subject=f"run/{run.id}", kind=f"run.{TIME_PASSED}", limit=1))
+    state, why = ending(run, plan, results, rescans, in_time=not late, because=because)
+    held = "" if is_stuck(run.why) else run.why
+    told = _both(held, why.removeprefix("the time limit passed; ") if late else why)
     with ctx.ledger.change() as change:
-        end(
-            ctx,
-            change,
-            run,
-            state=state,
-            why=_both("" if is_stuck(run.why) else run.why, why),
-            rescans=rescans,
-        )
+        end(ctx, change, run, state=state, why=told, rescans=rescans, because=because)
+
+
+def last_read(ctx: Context, run: Run) -> Mapping[NodeKey, Rescan]:
+    """What this process last read of the scan after the run."""
+    kept = ctx.memory.kept(("rescans", run.id), for_at_most=math.inf)
+    return kept if isinstance(kept, Mapping) else {}
+
+
+def missing(ctx: Context, run: Run, every: Sequence[Dispatch]) -> str:
+    """Why nodes of the run were not scanned again, or what the scan found is not known; empty when all is well."""
+    scans = of_purpose(every, VERIFY)
+    kept = ctx.memory.kept(("unread", run.id), for_at_most=math.inf)
+    if isinstance(kept, str) and kept:
+        return f"what the scan found cannot be read: {kept.rstrip('.')}"
+    for one in scans:
+        if one.state is DispatchState.REFUSED:
+            return f"AWS refused the scan: {one.reason.rstrip('.')}"
+        if one.state is DispatchState.UNKNOWN:
+            return "AWS gave no answer to the scan"
+        if one.state is DispatchState.PLANNED:
+            return "the scan could not be sent in time"
+        if one.state is DispatchState.DROPPED:
+            return "none of its nodes could be reached for a scan"
+    results = ctx.ledger.results(run.id, VERIFY)
+    reason = next((one.reason for one in results if one.reason), "")
+    if reason:
+        return f"the scan failed on a node: {reason}"
+    if any(one.outcome is not NodeOutcome.SUCCESS for one in results):
+        return "the scan had no outcome in time"
+    return "" if scans else "no scan could be sent in time"
 
 
 def read(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> Mapping[NodeKey, Rescan]:
-    """The patch states that these scans, or later ones, have written. Raises AwsError."""
+    """The patch states that these scans, or later ones, have written.
+
+    What could be read is kept, then it raises AwsError or ConfigurationError for the place that could not.
+    """
     states: dict[NodeKey, tuple[Target, PatchState]] = {}
+    troubles: list[PatchbotError] = []
     environment = ctx.environment(run.environment)
     for target, sends in _by_target(ctx, run, scans).items():
         by_node = {
@@ -112,18 +152,27 @@ def read(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> Mapping[NodeKey, 
             for one in sends
             for each in one.sent_ids
         }
-        for seen in ctx.compliance.read_target(environment, target).observations:
-            scan = by_node.get(seen.node.key)
-            if scan is None or seen.state is None or not _is_newer(seen.state, scan):
-                continue
-            states[seen.node.key] = (target, seen.state)
+        try:
+            for seen in ctx.compliance.read_target(environment, target).observations:
+                scan = by_node.get(seen.node.key)
+                if scan is None or seen.state is None or not _is_newer(seen.state, scan):
+                    continue
+                states[seen.node.key] = (target, seen.state)
+        except AwsError as error:
+            troubles.append(error)
+    ctx.memory.keep(("unread", run.id), "")
+    ctx.memory.keep(("rescans", run.id), {key: Rescan(one) for key, (_, one) in states.items()})
     open_ones = [key for key, (_, state) in states.items() if state.missing or state.failed]
     patches: dict[NodeKey, tuple[Patch, ...]] = {}
     if detailed := open_ones[:DETAILED]:
         with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
             lists = pool.map(lambda key: ctx.compliance.patches(key, states[key][0]), detailed)
             patches = dict(zip(detailed, lists, strict=True))
-    return {key: Rescan(state, patches.get(key)) for key, (_, state) in states.items()}
+    found = {key: Rescan(state, patches.get(key)) for key, (_, state) in states.items()}
+    ctx.memory.keep(("rescans", run.id), found)
+    if troubles:
+        raise troubles[0]
+    return found
 
 
 def _by_target(ctx: Context, run: Run, scans: Sequence[Dispatch]) -> dict[Target, list[Dispatch]]:

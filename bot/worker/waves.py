@@ -27,11 +27,10 @@ from bot.core.runs import (
 from bot.services import noticing
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
-from bot.worker.ending import end, give_up, show_run
-from bot.worker.sends import drop_planned, of_purpose
+from bot.worker.ending import end, give_up, show_run, verify
+from bot.worker.sends import awaited, cancel_sent, drop_planned, of_purpose
 
 _DOUBTFUL = {DispatchState.UNKNOWN, DispatchState.REFUSED}
-_UNDER_WAY = {DispatchState.SENDING, DispatchState.SENT}
 
 
 def step(ctx: Context, run: Run) -> None:
@@ -51,45 +50,54 @@ def step(ctx: Context, run: Run) -> None:
         _pause(ctx, run, why=_doubt(doubtful), about=doubtful)
         return
     planned = [one for one in begun if one.state is DispatchState.PLANNED]
+    if planned and _is_absolute(plan) and awaited(ctx, sends):
+        return  # "1 at a time" is for the run: AWS only keeps it within a send
     if planned:
         before = [one for one in open_to_doubt if one.batch.wave < planned[0].batch.wave]
         if not _may_follow(ctx, run, plan, before):
             return
         if not run.why or ctx.memory.due(("held", run.id), ctx.timing.look_again):
             dispatch(ctx, run, planned[0])
-    elif not any(one.state in _UNDER_WAY for one in begun):
+    elif not awaited(ctx, begun):
         _judge(ctx, run, plan, open_to_doubt)
 
 
+def _is_absolute(plan: Plan) -> bool:
+    """Whether the sealed concurrency is a number of nodes of the run, and not a share of each send."""
+    return plan.operation is Operation.INSTALL and not plan.limits.max_concurrency.endswith("%")
+
+
 def stop(ctx: Context, run: Run) -> None:
-    """Somebody cancelled the run: nothing more is sent, our own commands are cancelled, and it ends with the last."""
+    """Somebody cancelled the run: nothing more is sent, our own commands are cancelled, what was touched is scanned."""
     sends = ctx.ledger.dispatches(run.id)
     if any(one.state is DispatchState.PLANNED for one in sends):
         with ctx.ledger.change() as change:
             drop_planned(change, run, sends, why="the run was cancelled before it was sent")
         return
-    for one in sends:
-        if one.state is DispatchState.SENT:
-            _cancel(ctx, run, one)
-    if any(one.state in _UNDER_WAY for one in sends):
-        return
-    lost = sum(one.outcome is NodeOutcome.UNKNOWN for one in ctx.ledger.results(run.id, RUN))
-    why = f"cancelled; the outcome of {lost} nodes is not known" if lost else "cancelled"
-    with ctx.ledger.change() as change:
-        end(ctx, change, run, state=RunState.CANCELLED, why=why)
-
-
-def _cancel(ctx: Context, run: Run, one: Dispatch) -> None:
-    """Cancelling may be repeated; that it was asked for is in the audit since the click."""
-    if ctx.memory.due(("cancel", one.command_id), ctx.timing.look_again):
-        ctx.commands.cancel(ctx.target_of(run, one), one.command_id)
+    trouble = cancel_sent(ctx, run, sends)
+    if not awaited(ctx, sends):
+        with ctx.ledger.change() as change:
+            if all(one.sending_at is None for one in sends):
+                why = "stopped by a person before anything was sent"
+                end(ctx, change, run, state=RunState.CANCELLED, why=why)
+            else:
+                verify(ctx, change, run, "cancelled_sends_over", {}, why="stopped by a person")
+    elif trouble is not None:
+        raise trouble
 
 
 def _doubt(doubtful: Sequence[Dispatch]) -> str:
     first = doubtful[0]
     more = f", and {len(doubtful) - 1} more sends" if len(doubtful) > 1 else ""
     word = "was refused" if first.state is DispatchState.REFUSED else "has no known outcome"
-    return f"send {first.batch.number} {word}: {first.reason}{more}"
+    told = f"send {first.batch.number} {word}: {first.reason}{more}"
+    if first.state is not DispatchState.UNKNOWN:
+        return told
+    place = f"{first.batch.account}/{first.batch.region}".strip("/")
+    return (
+        f"{told}. Look in Run Command of {place} for a command with the comment {first.mark}."
+        " Continue skips these nodes and never sends to them again"
+    )
 
 
 def _pause(
@@ -120,7 +128,7 @@ def _may_follow(ctx: Context, run: Run, plan: Plan, before: Sequence[Dispatch]) 
     """
     if plan.rehearsal or plan.operation is Operation.SCAN:
         return True
-    if any(one.state in _UNDER_WAY for one in before):
+    if awaited(ctx, before):
         return False
     for wave in _by_wave(before):
         decision = _decision(ctx, run, plan, wave)
@@ -240,6 +248,6 @@ def _go_on(ctx: Context, run: Run, plan: Plan, counts: Mapping[str, int]) -> Non
             end(ctx, change, run, state=RunState.ABANDONED, why=why, told_as="rehearsed")
             return
         else:
-            going = moved(run, RunState.VERIFYING, now)
-            change.save_run(going, [about_run(going, "waves_over", body)])
+            verify(ctx, change, run, "waves_over", body)
+            return
         show_run(ctx, change, going)

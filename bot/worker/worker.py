@@ -18,8 +18,8 @@ from bot.core.running import BOT
 from bot.core.runs import Run, RunState
 from bot.services.history import History
 from bot.services.people import PersonLookup
+from bot.worker import gates, late, limits, poll, reconcile, requests, starting, verify, waves
 from bot.worker import history as keeping
-from bot.worker import late, limits, poll, reconcile, requests, starting, verify, waves
 from bot.worker.clockwatch import ClockWatch
 from bot.worker.context import Context, Memory
 from bot.worker.ending import show_run
@@ -44,7 +44,8 @@ class Worker:
 
     `key` seals marks; `team` is the home team of approvers. `take` takes up a click of the inbox, in a thread of its
     own, so that nobody who clicked waits for AWS. `history` has its own thread as well: it reads whole fleets and holds
-    up no run. `pause` waits within a job; by default less when it is to stop.
+    up no run. `pause` waits within a job; by default less when it is to stop. `ended` is told the environment of a run
+    that has ended.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Worker:
         timing: Timing | None = None,
         take: Callable[[InboxItem], object] | None = None,
         history: History | None = None,
+        ended: Callable[[str], object] | None = None,
     ) -> None:
         timing = timing or Timing()
         self._stopping = threading.Event()
@@ -90,6 +92,7 @@ class Worker:
                 newest=ledger.newest_at(),
             ),
             memory=Memory(monotonic),
+            ended=ended or (lambda _environment: None),
         )
         clicks = () if take is None else (Job("inbox", self._clicks, partial(self._take, take)),)
         self._stuck = Stuck(self._context, lambda: self.troubles)
@@ -178,6 +181,7 @@ class Worker:
             self._for_runs("reconcile", reconcile.reconcile),
             self._for_runs("poll", poll.poll),
             self._for_runs("advance", _advance),
+            self._for_runs("closed gates", gates.remind),
             Job("late news", partial(late.unsettled, ctx), partial(late.look, ctx)),
             Job("stuck", self._open_runs, self._stuck.tell),
             self._for_runs("redraw", _redraw),

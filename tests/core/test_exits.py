@@ -31,6 +31,26 @@ def test_each_way_to_fail_has_its_words(detail: str, code: int | None, said: str
     assert said in reason(Invocation("i-1", "Failed", detail, code, "a\ndisk full\n\n"))
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        "E: Could not get lock\nfailed to run commands: exit status 100",
+        "E: Could not get lock\r\n\r\nfailed to run commands: exit status 100\n",
+        "E: Could not get lock\n---Output truncated---\nexit status 1",
+    ],
+)
+def test_the_last_words_are_the_nodes_own_and_not_those_of_the_agent(output: str) -> None:
+    told = reason(Invocation("i-1", "Failed", "Failed", 100, output))
+    assert told == "it failed with exit code 100: “E: Could not get lock”"
+
+
+def test_where_only_the_agent_said_something_the_exit_code_stands_alone() -> None:
+    only = "failed to run commands: exit status 100"
+    assert (
+        reason(Invocation("i-1", "Failed", "Failed", 100, only)) == "it failed with exit code 100"
+    )
+
+
 @pytest.mark.parametrize("detail", ["Success", "Pending", "In Progress", "Delayed"])
 def test_what_did_not_fail_has_no_reason(detail: str) -> None:
     assert reason(Invocation("i-1", detail, detail, 0, "noise")) == ""

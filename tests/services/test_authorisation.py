@@ -114,6 +114,9 @@ class Shelf:
     def plan(self, _digest: str) -> Plan:
         return self._plan
 
+    def notices(self) -> tuple[()]:
+        return ()
+
     def run(self, _id: str) -> Run | None:
         return self._run
 

@@ -552,6 +552,20 @@ def broken(judged: tuple[Judged, ...], region: str = "eu-central-1") -> Judged:
     )
 
 
+def test_what_was_read_before_a_run_ended_answers_nobody_after_it(
+    compliance: Compliance, clock: Clock
+) -> None:
+    """Neither the cache, nor the one that was read a moment ago, however fresh they are."""
+    compliance.read("prod")
+    clock.advance(timedelta(seconds=1))
+    compliance.expire("prod")
+    clock.advance(timedelta(seconds=1))
+    again = compliance.read("prod")
+    assert (again.source, again.as_of) == ("aws", clock())
+    clock.advance(timedelta(seconds=1))
+    assert compliance.read("prod").source == "cache"
+
+
 def test_patches_are_asked_for_once_per_operation(
     compliance: Compliance, gateway: Gateway, clock: Clock
 ) -> None:

@@ -66,7 +66,7 @@ def test_what_surely_failed_is_asked_for_again_with_approvals_of_its_own(stage: 
     run = stage.start(stage.approved())
     stage.result(run, [GOOD, FAILED, UNKNOWN, FAILED])
     assert "still under way" in stage.click("run.retry_failed", ANA, run=run.id).text
-    stage.finish(run, RunState.PARTIAL, clean=1)
+    stage.finish(run, RunState.PARTIAL, clean=8)
     assert "may not ask" in stage.click("run.retry_failed", CAT, run=run.id).text
     reply = stage.click("run.retry_failed", ANA, run=run.id)
     assert reply.allowed, reply.text
@@ -76,14 +76,28 @@ def test_what_surely_failed_is_asked_for_again_with_approvals_of_its_own(stage: 
     assert before is not None
     order = [key for wave in before.waves for key in wave]
     assert {node.key for node in plan.nodes} == {order[1], order[3]}
-    assert again.reason == "Retry of the 2 failed nodes of X-1: openssl"
+    assert again.reason == "Again for 2 nodes of X-1: openssl"
     assert again.votes == ()
+
+
+def test_a_node_that_the_scan_found_not_clean_is_asked_for_again(stage: Stage) -> None:
+    """Its command succeeded, and something is left; what nobody knows of is not asked for."""
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD, UNKNOWN, GOOD])
+    stage.finish(run, RunState.PARTIAL, clean=0)
+    assert stage.click("run.retry_failed", ANA, run=run.id).allowed
+    again = stage.ledger.requests(only_open=True)[0]
+    plan, before = stage.ledger.plan(again.digest), stage.ledger.plan(run.digest)
+    assert plan is not None
+    assert before is not None
+    order = [key for wave in before.waves for key in wave]
+    assert {node.key for node in plan.nodes} == {order[0], order[2]}
 
 
 def test_where_nothing_failed_there_is_nothing_to_retry(stage: Stage) -> None:
     run = stage.start(stage.approved())
     stage.result(run, [GOOD, UNKNOWN])
-    stage.finish(run, RunState.PARTIAL, clean=1)
+    stage.finish(run, RunState.PARTIAL, clean=8)
     assert "nothing to retry" in stage.click("run.retry_failed", ANA, run=run.id).text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 from bot.core import requests
 from bot.core.identity import Members, Person
 from bot.core.ledger import Notice, NoticeState
+from bot.core.rules import ChangeRules
+from bot.core.running import about_run, moved, planned
+from bot.core.runs import RunState
 from bot.demo.slack.demo_workspace import (
     APPROVALS,
     ELENA,
@@ -278,3 +282,55 @@ def test_the_loop_survives_whatever_happens() -> None:
     until(lambda: len(calls) > 3)
     loop.stop()
     assert loop.stopping
+
+
+def gate_of(shop: Shop, rules: ChangeRules) -> str:
+    """A run of the request whose gate is closed; the key of the question about it."""
+    request = shop.ledger.requests()[0]
+    plan = shop.ledger.plan(request.digest)
+    assert plan is not None
+    run = planned(request, plan, shop.now, limit=timedelta(hours=4))
+    with shop.ledger.change() as change:
+        change.add_run(run, [], [about_run(run, "planned", {})])
+        for state in (RunState.RUNNING, RunState.PAUSED):
+            run = moved(run, state, shop.now, why="a node did not come back")
+            change.save_run(run, [about_run(run, state.value, {"wave": 1})])
+        noticing.show(change, noticing.about_run(run, request, rules))
+        noticing.show(change, noticing.closed_gate(run, request, rules))
+    return f"gate/{run.id}/1"
+
+
+def test_a_question_in_a_thread_is_shown_in_the_channel_too(shop: Shop) -> None:
+    """Nobody looks into the thread of a run that stands still."""
+    key = gate_of(shop, replace(RULES, approval_channel="", channel=APPROVALS))
+    post(shop)
+    post(shop)
+    assert shop.notice(key).state is NoticeState.POSTED
+    (said,) = (
+        call for call in shop.world.slack.calls.of("chat.postMessage") if key in str(call.args)
+    )
+    assert "reply_broadcast" in said.args
+    assert "thread_ts" in said.args
+
+
+def test_where_no_channel_is_open_each_approver_is_asked_about_the_gate(shop: Shop) -> None:
+    """The requester cannot answer it."""
+    key = gate_of(shop, RULES)
+    shop.world.slack.admin.kick_app(APPROVALS)
+    for _ in range(4):
+        post(shop)
+    for person in (JONAS, PRIYA):
+        told = shop.notice(f"{key}/{PLATFORM_APPROVERS}/{person}")
+        assert told.state is NoticeState.POSTED
+        assert told.channel.startswith("D")
+
+
+def test_a_question_that_somebody_deleted_is_asked_anew(shop: Shop) -> None:
+    key = gate_of(shop, RULES)
+    post(shop)
+    first = shop.notice(key).ts
+    shop.world.slack.admin.delete_message(APPROVALS, first)
+    want(shop, shop.notice(key))
+    post(shop)
+    post(shop)
+    assert shop.notice(key).ts not in {"", first}

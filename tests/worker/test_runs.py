@@ -96,7 +96,7 @@ def test_the_scan_decides_not_the_exit_code(site: Site) -> None:
 
 
 def test_a_node_whose_scan_never_reports_is_not_verified(site: Site) -> None:
-    """What was not scanned again counts as open."""
+    """Nobody knows about what was not scanned again: its patches are neither closed nor open."""
     keys = site.aws.add(1, 2)
     site.aws.endings[f"scan {keys[1].instance_id}"] = ("Failed", 149)
     run = site.finish(site.approved(a_plan(site.aws, keys)))
@@ -104,7 +104,9 @@ def test_a_node_whose_scan_never_reports_is_not_verified(site: Site) -> None:
     receipt = site.ledger.receipt(run.id)
     assert receipt is not None
     assert receipt["nodes"]["rescanned"] == 1
-    assert receipt["patches"]["open"] == 2
+    assert receipt["patches"]["open"] == 0
+    assert receipt["patches"]["unknown"] == receipt["patches"]["closed"] == 2
+    assert "not scanned again" in run.why
 
 
 def test_a_scan_run_proves_itself(site: Site) -> None:

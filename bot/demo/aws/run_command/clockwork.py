@@ -156,7 +156,8 @@ class _Course:
         installed = patching.install(
             self.region, node_id, operation, at=at, failing=failing, reporting=reporting
         )
-        if operation.reboot_option == "NoReboot" or not installed:
+        waits = installed or patching.waits_for_reboot(self.region, node_id)
+        if operation.reboot_option == "NoReboot" or not waits:
             self._finish(invocation, fate, at)
             return
         patching.set_connection(self.region, node_id, online=False, at=at)

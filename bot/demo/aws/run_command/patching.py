@@ -73,6 +73,11 @@ def install(
     return installed
 
 
+def waits_for_reboot(region: RegionState, instance_id: str) -> bool:
+    """Whether something is installed there and waits for a reboot: RebootIfNeeded reboots for that, too."""
+    return any(_is(row, "InstalledPendingReboot") for row in _truth(region, instance_id))
+
+
 def rebooted(
     region: RegionState,
     instance_id: str,

@@ -177,6 +177,7 @@ class App:
             self.services.compliance,
             clock=self._clock,
             timing=self._timing,
+            draw_trend=self.services.draw_trend,
             count=self._count_event,
         ) as engine:
             self._history = engine.history

@@ -6,7 +6,7 @@ Only `patchbot serve` and the demo start it; the terminal looks at the ledger an
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING
 from bot.anchors import HeadCarrier, elsewhere, head_bucket
 from bot.auditing import backup_dir, ledger_place
 from bot.aws.commands import AwsCommands
-from bot.chatops.digest_posts import slot_card
 from bot.chatops.notices import draw
+from bot.chatops.reply import Card
+from bot.chatops.trend_chart import Draw
 from bot.config import Settings
+from bot.core.ledger import Notice
 from bot.core.ports import Clock
+from bot.core.rules import ChangeRules
+from bot.digest_making import DigestMaking
 from bot.hearing import Hearing, create_hearing
+from bot.services import noticing
 from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
@@ -65,6 +70,7 @@ class Engine:
     clock: Clock
     timing: Timing | None = None
     worker: Worker | None = None
+    draw_trend: Draw | None = None
     hearing: Hearing | None = None
     backups: Backups | None = None
     carrier: HeadCarrier | None = None
@@ -89,9 +95,17 @@ class Engine:
             self.clock,
         )
 
+    def _draw(self, notice: Notice, making: DigestMaking, rules: Mapping[str, ChangeRules]) -> Card:
+        if notice.kind == noticing.OWNERS_PART:
+            return making.owners_part(notice)
+        return draw(notice, self.ledger, self.clock(), rules=rules)
+
     def parts(self, people: PersonLookup, home_team: Callable[[], str]) -> Parts:
         """What the Slack side works with; the worker asks `people` too, at the moment of sending."""
         rules = self.settings.change_rules()
+        making = DigestMaking(
+            self.ledger, self.digesting, self.history, self.clock, draw_trend=self.draw_trend
+        )
         decisions = Decisions(self.ledger, rules, clock=self.clock)
         asking = Asking(self.ledger, self.surveyor, clock=self.clock)
         subscribing = Subscribing(self.ledger, rules, clock=self.clock)
@@ -114,14 +128,14 @@ class Engine:
         return Parts(
             ledger=self.ledger,
             intake=Intake(self.ledger, people, handlers, clock=self.clock, access=access),
-            draw=lambda notice: draw(notice, self.ledger, self.clock(), rules=rules),
+            draw=lambda notice: self._draw(notice, making, rules),
             must_type=lambda request, plan: rules[request.environment].count_must_be_typed(
                 len(plan.nodes)
             ),
             objection=decisions.objection,
             moved=worker.wake,
             clock=self.clock,
-            digests=DigestParts(self.digesting.compose, slot_card, worker.doubt),
+            digests=DigestParts(making.compose, making.card, worker.doubt, making.owners),
         )
 
 
@@ -133,6 +147,7 @@ def running(
     *,
     clock: Clock,
     timing: Timing | None = None,
+    draw_trend: Draw | None = None,
     count: Callable[[str, str], None] = lambda _what, _outcome: None,
 ) -> Iterator[Engine]:
     """The engine with the ledger open for this process alone; closed at the end, with its last head kept.
@@ -164,6 +179,7 @@ def running(
         keeper,
         clock,
         timing,
+        draw_trend=draw_trend,
         hearing=create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count),
     )
     with ExitStack() as stack:

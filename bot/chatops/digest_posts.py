@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.chatops.blocks import context
+from bot.chatops.blocks import Block, context
 from bot.chatops.digest_card import digest_card
 from bot.chatops.markup import date, in_utc, markup
 from bot.chatops.reply import Card
@@ -13,10 +13,15 @@ from bot.core.schedules import Slot, Subscription
 
 
 def slot_card(
-    _subscription: Subscription, slot: Slot, report: DigestReport, missed: Sequence[Slot]
+    _subscription: Subscription,
+    slot: Slot,
+    report: DigestReport,
+    missed: Sequence[Slot],
+    *,
+    picture: Block | None = None,
 ) -> Card:
     """The card of a slot; `missed` are those since the last digest that was posted, oldest first."""
-    card = digest_card(report, missed=[in_words(one) for one in missed])
+    card = digest_card(report, missed=[in_words(one) for one in missed], picture=picture)
     if not slot.late:
         return card
     late = context(markup("Late: this was {when}.", when=date(slot.instant, lead="due ")))

@@ -24,6 +24,7 @@ RECEIPT = "receipt"
 ANSWER = "answer"
 ALERT = "alert"
 DIGEST = "digest"
+OWNERS_PART = "owners_part"
 
 
 def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
@@ -122,6 +123,12 @@ def about_alert(alert_id: str, rules: ChangeRules) -> tuple[Notice, ...]:
 def digest_failed(subscription: Subscription, slot: Slot) -> tuple[Notice, ...]:
     """A direct message to whoever set the digest up: one for each date, however often it fails."""
     return (Notice(f"{DIGEST}/{slot.key}", DIGEST, slot.key, subscription.created_by),)
+
+
+def owners_part(subscription: Subscription, slot: Slot, owner: str, channel: str) -> Notice:
+    """The part of a digest for the nodes of an owner: once a day, however many channels have the digest."""
+    key = f"{OWNERS_PART}/{subscription.environment}/{slot.day.isoformat()}/{owner}"
+    return Notice(key, OWNERS_PART, f"{slot.key}/{owner}", channel)
 
 
 def show(change: Change, notices: tuple[Notice, ...]) -> None:

@@ -234,7 +234,12 @@ def create_slack_bot(
         noticeboard = Noticeboard(parts.ledger, api, parts.draw, audience, clock=parts.clock)
         if parts.digests is not None:
             digests = DigestPoster(
-                parts.ledger, api, parts.digests, audience.outsiders, clock=parts.clock
+                parts.ledger,
+                api,
+                parts.digests,
+                audience.outsiders,
+                pictures=pictures,
+                clock=parts.clock,
             )
         changes = Changes(
             parts,

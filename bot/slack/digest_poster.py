@@ -41,6 +41,7 @@ from bot.slack.digest_traces import find, forgotten, metadata
 from bot.slack.loop import Loop
 from bot.slack.messages import message
 from bot.slack.noticeboard import DOUBTFUL, FIRST_PAUSE, LONGEST_PAUSE, NOT_DONE, SETTLE
+from bot.slack.pictures import Draft, Pictures
 
 IDLE_SECONDS: Final = 10.0
 LOOK_AGAIN_FOR: Final = timedelta(days=1)
@@ -58,11 +59,16 @@ _log: Final = structlog.get_logger("bot.slack.digests")
 
 @dataclass(frozen=True, slots=True)
 class DigestParts:
-    """What digests are made with. `doubt` says why the wall clock cannot be believed now; empty when it can."""
+    """What digests are made with.
+
+    `doubt` says why the wall clock cannot be believed now; empty when it can. `owners` are the parts that go to the
+    channels of owners.
+    """
 
     compose: Compose
     draw: Draw
     doubt: Callable[[], str] = lambda: ""
+    owners: Callable[[Subscription, Slot], tuple[Notice, ...]] = lambda _subscription, _slot: ()
 
 
 @dataclass(slots=True)
@@ -87,6 +93,7 @@ class DigestPoster:
         parts: DigestParts,
         outsiders: Callable[[str], str],
         *,
+        pictures: Pictures | None = None,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -94,6 +101,7 @@ class DigestPoster:
         self._api = api
         self._parts = parts
         self._outsiders = outsiders
+        self._pictures = pictures
         self._clock = clock
         self._monotonic = monotonic
         self._awake: datetime | None = None
@@ -216,11 +224,14 @@ class DigestPoster:
         before = missed(self._slots(subscription), slot)
         drawn = replace(slot, posting_at=now)
         card = self._parts.draw(subscription, drawn, report, before)
-        body = {**message(card).body(), "metadata": metadata(slot)}
+        told, owners = metadata(slot), self._owners(subscription, slot)
+        draft = self._drafted(card)
         intent = self._move(slot, SlotState.POSTING, posting_at=now, channel=channel)
         self._seen[slot.key] = self._monotonic()
         try:
-            channel, ts = self._api.say(channel, body)
+            channel, ts = draft.send(
+                lambda body: self._api.say(subscription.channel, {**body, "metadata": told})
+            )
         except SlackError as error:
             if error.code in DOUBTFUL:
                 _log.warning("digest.unanswered", slot=slot.key)
@@ -230,7 +241,20 @@ class DigestPoster:
             else:
                 self._fail(subscription, intent, f"Slack refused it ({error.code})")
             return
-        self._move(intent, SlotState.POSTED, channel=channel, ts=ts)
+        self._move(intent, SlotState.POSTED, telling=owners, channel=channel, ts=ts)
+
+    def _drafted(self, card: Card) -> Draft:
+        if self._pictures is None:
+            return Draft(message(card).body(), sleep=time.sleep)
+        return self._pictures.draft(card)
+
+    def _owners(self, subscription: Subscription, slot: Slot) -> tuple[Notice, ...]:
+        """Whoever else is told. A digest is not held up by what cannot be made for others."""
+        try:
+            return self._parts.owners(subscription, slot)
+        except PatchbotError as error:
+            _log.warning("digest.owners", slot=slot.key, reason=error.message)
+            return ()
 
     def _find(self, subscription: Subscription, slot: Slot) -> None:
         """A message whose answer was lost: found, or surely not there, or nobody can tell."""
@@ -247,7 +271,8 @@ class DigestPoster:
             self._move(slot, SlotState.UNKNOWN, why=why)
             return
         if ts:
-            self._move(slot, SlotState.POSTED, ts=ts)
+            owners = self._owners(subscription, slot)
+            self._move(slot, SlotState.POSTED, telling=owners, ts=ts)
         elif late or slot.repeats >= REPEATS or not subscription.active:
             self._fail(subscription, slot, "Slack did not answer, and it is not in the channel")
         else:

@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from bot.chatops import notices
-from bot.chatops.reply import Card
+from bot.chatops.blocks import picture
+from bot.chatops.reply import Card, Picture
 from bot.core.audit import Entry
 from bot.core.errors import AwsError
+from bot.core.ledger import Notice
 from bot.core.schedules import Slot, Subscription
 from bot.demo.slack.demo_workspace import JONAS, MAYA, PATCHING
 from bot.demo.slack.server import LocalSlack
+from bot.services import noticing
 from bot.slack.api import SlackApi
 from bot.slack.audience import Audience
 from bot.slack.digest_poster import DigestParts, DigestPoster
 from bot.slack.identity import Directory
 from bot.slack.messages import says
 from bot.slack.noticeboard import Noticeboard
+from bot.slack.pictures import Pictures
 from bot.store.ledger import SqliteLedger
 from tests.core.schedules import a_subscription
 
@@ -38,6 +42,9 @@ class Press:
     broken: bool = False
     drawn: list[tuple[Slot, tuple[Slot, ...]]] = field(default_factory=list)
     composed: list[datetime | None] = field(default_factory=list)
+    pictures: Pictures | None = None
+    picture: Picture | None = None
+    others: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.api = SlackApi(self.slack.bot_token, base_url=self.slack.api_url)
@@ -46,13 +53,14 @@ class Press:
 
     def restart(self) -> None:
         """As after a kill: nothing is remembered but what is in the ledger."""
-        parts = DigestParts(self.compose, self.draw, lambda: self.doubt)
+        parts = DigestParts(self.compose, self.draw, lambda: self.doubt, self.owners)
         self.audience = Audience(self.api, self.directory, clock=self.monotonic)
         self.poster = DigestPoster(
             self.ledger,
             self.api,
             parts,
             self.audience.outsiders,
+            pictures=self.pictures,
             clock=self.clock,
             monotonic=self.monotonic,
         )
@@ -73,7 +81,16 @@ class Press:
         self, subscription: Subscription, slot: Slot, report: str, before: tuple[Slot, ...]
     ) -> Card:
         self.drawn.append((slot, before))
-        return says(f"Digest {slot.key}: {report}{' (late)' if slot.late else ''}")
+        card = says(f"Digest {slot.key}: {report}{' (late)' if slot.late else ''}")
+        if self.picture is None:
+            return card
+        shown = (*card.blocks, picture(self.picture.place, "Three of four"))
+        return Card(card.text, shown, (self.picture,))
+
+    def owners(self, subscription: Subscription, slot: Slot) -> tuple[Notice, ...]:
+        return tuple(
+            noticing.owners_part(subscription, slot, owner, PATCHING) for owner in self.others
+        )
 
     def subscribe(self, **changes: Any) -> Subscription:
         """A digest in #platform-patching, of Maya's, due in a minute."""

@@ -11,12 +11,16 @@ import pytest
 import yaml
 
 from bot.chatops.registry import Registry
+from bot.chatops.reply import Picture
 from bot.core.audit import Entry
 from bot.core.schedules import SlotState, moved
-from bot.demo.slack.demo_workspace import MAYA, PATCHING, SHARED
+from bot.demo.slack.demo_workspace import APPROVALS, JONAS, MAYA, PATCHING, SHARED
 from bot.demo.slack.server import LocalSlack
 from bot.slack.manifest import manifest
+from bot.slack.pictures import Pictures
+from bot.slack.pool import Pool
 from tests.slack.digesting import Press, press_of
+from tests.slack.sample.drawing import PNG
 
 SETTLED = {"seconds": 31}
 
@@ -346,3 +350,39 @@ def test_a_slot_that_was_claimed_when_the_copy_was_made_is_only_looked_for(press
     press.api.say(PATCHING, {"text": f"Digest {slot.key}", "metadata": metadata})
     press.later(minutes=11)
     assert press.slot().state is SlotState.POSTED
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_digest_comes_with_its_picture_or_without(press: Press, taken: bool) -> None:
+    """What Slack does not take of a picture costs the picture, and posts nothing twice."""
+    pool = Pool(1, 10)
+    press.pictures = Pictures(press.api, pool, sleep=lambda _: None)
+    press.picture = Picture("SAMPLE", lambda: PNG)
+    press.restart()
+    if not taken:
+        press.slack.faults.refuse("chat.postMessage", "invalid_blocks", times=3)
+    press.subscribe()
+    press.later(minutes=1)
+    assert (press.slot().state, len(press.said())) == (SlotState.POSTED, 1)
+    (said,) = [
+        one
+        for one in press.slack.person(JONAS).messages(PATCHING)
+        if one["text"].startswith("Digest")
+    ]
+    assert ("image" in [block["type"] for block in said["blocks"]]) is taken
+    pool.stop(1)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_owners_are_told_once_when_the_digest_is_there(press: Press, answered: bool) -> None:
+    """In the same transaction in which it is posted, or found."""
+    press.others = ("payments", "data")
+    if not answered:
+        press.slack.faults.reset("chat.postMessage", after_accepting=True)
+    press.subscribe()
+    press.subscribe(id="D-2", channel=APPROVALS)
+    press.later(minutes=1)
+    for _ in range(3):
+        press.later(**SETTLED)
+    parts = [one for one in press.ledger.notices() if one.kind == "owners_part"]
+    assert sorted(one.key.rsplit("/", 1)[1] for one in parts) == ["data", "payments"]

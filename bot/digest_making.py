@@ -1,0 +1,106 @@
+"""What a digest is made with when it is posted: details that are fresh, its picture, and the parts of the owners."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.chatops.digest_card import owner_card
+from bot.chatops.digest_posts import slot_card
+from bot.chatops.reply import Card
+from bot.chatops.trend_chart import Draw, trend_chart
+from bot.core.digest_reports import DigestReport
+from bot.core.errors import NotFound, PatchbotError
+from bot.core.ledger import Ledger, Notice
+from bot.core.ports import Clock
+from bot.core.schedules import Slot, Subscription
+from bot.services import noticing
+from bot.services.digesting import Digesting
+from bot.services.history import History
+
+COLLECTING_S = 60.0
+"""How long a digest waits for what its nodes miss to be read; what is not read by then is told without its reason."""
+TREND_DAYS = 30
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class DigestMaking:
+    """Makes the digests of `ledger`'s slots. Used by one thread that posts and one that draws."""
+
+    ledger: Ledger
+    digesting: Digesting
+    history: History
+    clock: Clock
+    draw_trend: Draw | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    _last: tuple[str, datetime | None, DigestReport] | None = field(default=None, init=False)
+
+    def compose(self, environment: str, since: datetime | None, now: datetime) -> DigestReport:
+        """The report; a snapshot of the same moment is kept, for the next one to compare with. Raises PatchbotError."""
+        self._collect(environment)
+        report = self.digesting.compose(environment, since, now)
+        try:
+            self.history.record(environment)
+        except PatchbotError as error:
+            _log.warning("no snapshot of %s with its digest: %s", environment, error)
+        self._last = (environment, since, report)
+        return report
+
+    def card(
+        self,
+        subscription: Subscription,
+        slot: Slot,
+        report: DigestReport,
+        missed: Sequence[Slot],
+    ) -> Card:
+        """The message of a slot, with the trend as a picture where there is one."""
+        try:
+            trend = self.history.trend(subscription.environment, TREND_DAYS)
+            chart = trend_chart(trend, self.draw_trend)
+        except PatchbotError as error:
+            _log.warning("no trend with the digest of %s: %s", subscription.environment, error)
+            chart = None
+        if chart is None:
+            return slot_card(subscription, slot, report, missed)
+        block, picture = chart
+        card = slot_card(subscription, slot, report, missed, picture=block)
+        shown = block in card.blocks
+        return replace(card, pictures=(picture,)) if shown else card
+
+    def owners(self, subscription: Subscription, slot: Slot) -> tuple[Notice, ...]:
+        """The parts of the owners that have a channel of their own, once a day each. Raises PatchbotError."""
+        return tuple(
+            noticing.owners_part(subscription, slot, one.owner, one.channel)
+            for one in self._report(subscription, slot).owners
+            if one.channel != subscription.channel
+        )
+
+    def owners_part(self, notice: Notice) -> Card:
+        """The message of such a part. Raises NotFound where there is none."""
+        subscription_id, day, owner = notice.subject.split("/", 2)
+        slots = self.ledger.slots(subscription_id, limit=60)
+        slot = next((one for one in slots if one.day.isoformat() == day), None)
+        subscriptions = self.ledger.subscriptions()
+        subscription = next((one for one in subscriptions if one.id == subscription_id), None)
+        if slot is None or subscription is None:
+            raise NotFound(f"There is no digest {subscription_id} of {day}.")
+        return owner_card(self._report(subscription, slot), owner)
+
+    def _collect(self, environment: str) -> None:
+        until = self.monotonic() + COLLECTING_S
+        try:
+            while self.history.collect(environment) and self.monotonic() < until:
+                pass
+        except PatchbotError as error:
+            _log.warning("what nodes of %s miss was not read: %s", environment, error)
+
+    def _report(self, subscription: Subscription, slot: Slot) -> DigestReport:
+        last = self._last
+        if last is not None and last[:2] == (subscription.environment, slot.since):
+            return last[2]
+        return self.digesting.compose(subscription.environment, slot.since, self.clock())

@@ -1,0 +1,168 @@
+"""What a digest is made with when it is posted, over a real ledger, a real history and the fixed fleet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.core.audit import Entry
+from bot.core.errors import AwsError, NotFound
+from bot.core.schedules import Slot, Subscription, stored
+from bot.digest_making import DigestMaking
+from bot.services import noticing
+from bot.services.compliance import Compliance
+from bot.services.digesting import Digesting
+from bot.services.history import History
+from bot.store.history import HistoryDatabase
+from bot.store.ledger import SqliteLedger
+from tests.commands import fleet
+from tests.core.schedules import a_slot, a_subscription
+
+OWNERS = {"payments": "C0PAYMENTS1"}
+
+
+class Desk:
+    """A making of digests; time is moved by hand."""
+
+    def __init__(self, directory: Path) -> None:
+        self.now = fleet.NOW
+        self.drawn = 0
+        self.ledger = SqliteLedger.open(
+            directory / "ledger.db", clock=self.clock, key=b"k" * 32, allow_network=True
+        )
+        self.compliance = Compliance(
+            fleet.ENVIRONMENTS,
+            fleet.gateway(),
+            fleet.FakeStore(),
+            clock=self.clock,
+            time_to_live=timedelta(minutes=10),
+        )
+        self.history = History(
+            HistoryDatabase(directory / "history.db"),
+            self.compliance,
+            deadlines={},
+            clock=self.clock,
+            ledger=self.ledger,
+        )
+        self.digesting = Digesting(
+            self.compliance,
+            self.history.store,
+            self.ledger,
+            deadlines=self.history,
+            owners=OWNERS,
+        )
+        self.making = self.new_making()
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def new_making(self) -> DigestMaking:
+        return DigestMaking(
+            self.ledger, self.digesting, self.history, self.clock, draw_trend=self.draw
+        )
+
+    def draw(self, _report: object) -> bytes:
+        self.drawn += 1
+        return b"a picture"
+
+    def posted(self) -> tuple[Subscription, Slot]:
+        """A subscription with a slot of today, in the ledger."""
+        subscription = a_subscription(created_at=self.now, since=self.now)
+        slot = a_slot(self.now.date())
+        with self.ledger.change() as change:
+            asked = Entry("digest.subscribed", "U0000ANA1", subscription.subject, {})
+            change.add_subscription(subscription, [asked])
+            change.claim_slot(slot, [stored(slot)])
+        return subscription, slot
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    found = Desk(tmp_path)
+    yield found
+    found.ledger.close()
+
+
+def test_what_nodes_miss_is_read_and_the_moment_is_kept(desk: Desk) -> None:
+    """So that this digest knows reasons, and the next one compares with it."""
+    report = desk.making.compose("prod", None, desk.now)
+    assert desk.history.store.exposures("prod")
+    (snapshot,) = desk.history.store.snapshots("prod", since=fleet.ago(days=1))
+    assert snapshot.at == report.as_of
+
+
+def test_what_aws_does_not_tell_holds_up_no_digest(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise AwsError("AWS did not answer.")
+
+    monkeypatch.setattr(History, "collect", refuse)
+    monkeypatch.setattr(History, "record", refuse)
+    assert desk.making.compose("prod", None, desk.now).environment == "prod"
+    assert caplog.text.count("AWS did not answer.") == 2
+
+
+def test_collecting_ends_with_its_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet whose details take hours is told of without them."""
+    ticks = iter(range(0, 10_000, 20))
+    desk.making.monotonic = lambda: float(next(ticks))
+    bites: list[str] = []
+
+    def endless(_history: History, environment: str, limit: int = 0) -> int:
+        bites.append(environment)
+        return 1
+
+    monkeypatch.setattr(History, "collect", endless)
+    desk.making.compose("prod", None, desk.now)
+    assert len(bites) == 3
+
+
+def test_the_trend_is_drawn_once_there_are_two_days(desk: Desk) -> None:
+    subscription, slot = desk.posted()
+    report = desk.making.compose("prod", None, desk.now)
+    assert desk.making.card(subscription, slot, report, ()).pictures == ()
+    desk.now += timedelta(days=1)
+    report = desk.making.compose("prod", None, desk.now)
+    card = desk.making.card(subscription, slot, report, ())
+    (picture,) = card.pictures
+    assert [block["type"] for block in card.blocks].count("image") == 1
+    assert (picture.draw(), desk.drawn) == (b"a picture", 1)
+
+
+def test_an_unchanged_day_has_no_picture(desk: Desk) -> None:
+    """One line is one line."""
+    subscription, slot = desk.posted()
+    desk.making.compose("prod", None, desk.now)
+    desk.now += timedelta(minutes=1)
+    report = desk.making.compose("prod", fleet.NOW, desk.now)
+    card = desk.making.card(subscription, slot, report.model_copy(update={"unchanged": True}), ())
+    assert card.pictures == ()
+
+
+def test_owners_get_their_part_in_their_own_channel_once_a_day(desk: Desk) -> None:
+    subscription, slot = desk.posted()
+    desk.making.compose("prod", slot.since, desk.now)
+    (notice,) = desk.making.owners(subscription, slot)
+    assert (notice.kind, notice.channel) == (noticing.OWNERS_PART, OWNERS["payments"])
+    assert notice.key == f"owners_part/prod/{slot.day}/payments"
+    card = desk.making.owners_part(notice)
+    assert "payments" in json.dumps(card.blocks)
+    again = desk.new_making()  # as after a start: the report is made anew
+    assert again.owners_part(notice).text == card.text
+    elsewhere = a_subscription(id="D-2", channel=OWNERS["payments"])
+    assert desk.making.owners(elsewhere, slot) == (), "they have the whole digest there"
+
+
+def test_a_part_of_a_digest_that_is_not_there_is_not_drawn(desk: Desk) -> None:
+    subscription, slot = desk.posted()
+    lost = noticing.owners_part(subscription, a_slot(), "payments", "C0PAYMENTS1")
+    with pytest.raises(NotFound):
+        desk.making.owners_part(lost)
+    nobody = noticing.owners_part(subscription, slot, "nobody", "C0PAYMENTS1")
+    with pytest.raises(NotFound, match="no part"):
+        desk.making.owners_part(nobody)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.ledger import NoticeState
 from bot.core.plans import Plan
 from bot.core.running import start_by
 from bot.core.runs import RUN, Dispatch, DispatchState, Run, RunState
+from bot.services import noticing
 from bot.worker.context import Context
 from bot.worker.roll import Roll, another_fleet, too_many
 from bot.worker.sends import purpose_of
@@ -61,6 +63,8 @@ def standing(
         return Standing(Word.VOID, "a batch is not of the plan that was approved")
     if objection := ctx.objection(request, plan, backers):
         return Standing(Word.VOID, objection)
+    if request.break_glass and _is_untold(ctx, request.id):
+        return Standing(Word.HOLD, "nobody could be told yet that the glass was broken")
     nothing_sent = all(each.sending_at is None for each in ctx.ledger.dispatches(run.id))
     if nothing_sent and now >= start_by(request, plan):
         return Standing(Word.VOID, "its approval expired before anything was sent")
@@ -69,6 +73,16 @@ def standing(
         return Standing(Word.VOID, another_fleet(plan, gone))
     frozen = ctx.frozen(run, plan)
     return Standing(Word.HOLD, frozen) if frozen else _GO
+
+
+def _is_untold(ctx: Context, request_id: str) -> bool:
+    """Whether not one of those who are to hear of a broken glass has."""
+    told = [
+        one.state
+        for one in ctx.ledger.notices()
+        if one.kind == noticing.BREAK_GLASS and one.subject == request_id
+    ]
+    return bool(told) and NoticeState.POSTED not in told
 
 
 def _left_out(ctx: Context, run: Run) -> int:

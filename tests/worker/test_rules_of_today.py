@@ -12,10 +12,12 @@ import pytest
 
 from bot.core.errors import SlackError
 from bot.core.identity import Kind, Members, Person
+from bot.core.ledger import Notice, NoticeState
 from bot.core.plans import Operation, Plan
 from bot.core.requests import Request, Rules, approve, break_glass, opened
 from bot.core.rules import ChangeRules
 from bot.core.runs import RunState
+from bot.services import noticing
 from tests.worker.site import APPROVERS, ASKER, FIRST, RULES, SECOND, Site, a_plan, a_request
 
 LOOSE = Members(users=frozenset({ASKER, FIRST, SECOND}))
@@ -143,6 +145,22 @@ def test_a_broken_glass_runs_while_they_may_and_waits_while_nobody_can_tell(site
         site.tick(5)
     assert site.aws.attempts == []
     site.slack.error = None
+    assert site.finish().state is RunState.VERIFIED
+
+
+def test_after_a_broken_glass_nothing_is_sent_before_somebody_was_told(site: Site) -> None:
+    """Where nobody can be told for as long as the approval lasts, nothing is sent at all."""
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1)))
+    notice = Notice("break_glass/R-1/C0OPS", noticing.BREAK_GLASS, "R-1", "C0OPS")
+    with site.ledger.change() as change:
+        change.show(notice)
+    for _ in range(30):
+        site.tick(5)
+    assert site.aws.attempts == []
+    assert "nobody could be told" in site.run().why
+    with site.ledger.change() as change:
+        change.move_notice(replace(notice, state=NoticeState.POSTED))
     assert site.finish().state is RunState.VERIFIED
 
 

@@ -27,10 +27,11 @@ from hypothesis.stateful import (
 from bot.core.commands import Order
 from bot.core.errors import SlackError
 from bot.core.identity import Kind, Members
-from bot.core.ledger import InboxItem
+from bot.core.ledger import InboxItem, NoticeState
 from bot.core.plans import Limits, Operation, RebootOption
 from bot.core.requests import Rules, opened
 from bot.core.rules import ChangeRules
+from bot.services import noticing
 from bot.services.decisions import Decisions
 from bot.services.intake import Intake
 from tests.worker.aws import DENIED, DROPPED, LOST, OK, THROTTLED
@@ -119,6 +120,14 @@ class Changes(RuleBasedStateMachine):
         name = self._one(which)
         if self._click("break_glass", who, name):
             self.asked[name].glass = who
+            self._tell_everybody()
+
+    def _tell_everybody(self) -> None:
+        """What the noticeboard does: nothing is sent before somebody has heard of a broken glass."""
+        with self.site.ledger.change() as change:
+            for notice in self.site.ledger.notices():
+                if notice.kind == noticing.BREAK_GLASS:
+                    change.move_notice(replace(notice, state=NoticeState.POSTED))
 
     @precondition(lambda self: self.asked)
     @rule(

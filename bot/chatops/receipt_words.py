@@ -16,7 +16,7 @@ IDS_SHOWN: Final = 10
 NODES_NAMED: Final = 5
 PLACES_SHOWN: Final = 8
 _SAID: Final = re.compile(
-    "nothing left to install|a new result|not scanned again|not verified: no scan"
+    "nothing left to install|a new result|not scanned again|not scanned because|not verified: no scan"
 )
 _TOLD_APART: Final = frozenset({NodeOutcome.SUCCESS, NodeOutcome.PENDING, NodeOutcome.SKIPPED})
 

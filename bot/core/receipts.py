@@ -142,10 +142,14 @@ def ending(
         )
     state, why = verdict(plan, results, rescans, in_time=in_time)
     if told := unproven(plan, results, rescans, because):
-        rescanned = any(one.key in rescans for one in plan.nodes)
-        why = f"{why}; {told}" if rescanned or state is RunState.LOST_TRACK else told
+        if any(one.key in rescans for one in plan.nodes):
+            why = f"{why}; not scanned because {because}" if because else why
+        else:
+            why = f"{why}; {told}" if state is RunState.LOST_TRACK else told
         may_have_worked = any(
-            _outcome(results, one.key) not in _NOT_SENT | _SURELY_FAILED for one in plan.nodes
+            _is_unproven(one.key, results, rescans)
+            and _outcome(results, one.key) not in _SURELY_FAILED
+            for one in plan.nodes
         )
         if state is RunState.FAILED and may_have_worked:
             state = RunState.PARTIAL

@@ -46,13 +46,22 @@ def with_ids(blocks: Sequence[Json], new_id: Callable[[], str]) -> list[Json]:
 
 
 def find_element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json | None:
-    """Return the interactive element with these ids, or None."""
-    for block in blocks:
-        if block.get("block_id") == block_id:
-            for element in _elements(block):
-                if element.get("action_id") == action_id:
-                    return element
-    return None
+    """Return the interactive element with these ids, or None.
+
+    In a message that was drawn anew while a person looked at it the blocks have other ids: there the only element
+    with that action id is meant.
+    """
+    named = [
+        (block.get("block_id"), element)
+        for block in blocks
+        for element in _elements(block)
+        if element.get("action_id") == action_id
+    ]
+    for block, element in named:
+        if block == block_id:
+            return element
+    redrawn = block_id not in {block.get("block_id") for block in blocks}
+    return named[0][1] if redrawn and len(named) == 1 else None
 
 
 def state_values(blocks: Sequence[Json], given: Mapping[str, Any]) -> Json:

@@ -19,6 +19,14 @@ MENU = {
 }
 
 
+TEXT = section("It moved on.")
+
+
+def bare(action_id: str, value: str = "old") -> dict[str, Any]:
+    """A button whose block has no id of its own: Slack gives it one, another one with every update."""
+    return {key: part for key, part in button(action_id, value).items() if key != "block_id"}
+
+
 def shown(slack: LocalSlack, client: WebClient, *blocks: dict[str, Any]) -> dict[str, Any]:
     """Post these blocks to #platform-patching and return the message as Maya sees it."""
     client.chat_postMessage(channel=demo.PATCHING, text="card", blocks=list(blocks))
@@ -83,6 +91,24 @@ def test_the_page_cannot_forge_a_click(
     assert maya.click(message, "invented")["error"] == "action_not_found"
     assert slack.person(demo.STRANGER).click(message, "go")["error"] == "channel_not_found"
     assert len(receiver.payloads) == count
+
+
+def test_a_click_that_was_confirmed_over_a_redrawn_message_arrives(
+    slack: LocalSlack, client: WebClient, receiver: Receiver
+) -> None:
+    """The blocks have new ids then; the dialog stood over the old ones. Where two could be meant, none is."""
+    said = client.chat_postMessage(channel=demo.PATCHING, text="card", blocks=[bare("go")])
+    maya = slack.person(demo.MAYA)
+    before = maya.messages(demo.PATCHING)[-1]
+    client.chat_update(
+        channel=demo.PATCHING, ts=said["ts"], text="card", blocks=[TEXT, bare("go", "new")]
+    )
+    assert maya.click(before, "go") == {"ok": True}
+    assert receiver.last["actions"][0]["value"] == "new"
+    client.chat_update(
+        channel=demo.PATCHING, ts=said["ts"], text="card", blocks=[bare("go"), bare("go")]
+    )
+    assert maya.click(before, "go")["error"] == "action_not_found"
 
 
 def test_a_click_on_somebody_elses_ephemeral_message_is_not_possible(

@@ -228,5 +228,7 @@ def _keep_hourly(engine: Engine, stack: ExitStack) -> None:
 
 
 def _repeat(act: Callable[[datetime], None], clock: Clock, over: threading.Event) -> None:
-    while not over.wait(LOOK_SECONDS):
+    while True:
         act(clock())
+        if over.wait(LOOK_SECONDS):
+            return

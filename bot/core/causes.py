@@ -1,8 +1,8 @@
 """Why a node got worse, and by what it got better: one main reason each.
 
-The evidence is its state before and now, what was first seen or closed in between, and the runs that ended. A patch
-counts as new on a node when it was first seen after the operation that judged the node before. Whatever the evidence
-does not explain is said to be not known.
+The evidence is its state before and now, what was first seen or closed in between, and the runs that touched it. A
+patch counts as new on a node when it was first seen after the operation that judged the node before. Whatever the
+evidence does not explain is said to be not known.
 """
 
 from __future__ import annotations
@@ -61,8 +61,11 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class EndedRun:
-    """A run that ended between the two. `failed` are those of its nodes on which it did not succeed."""
+class RunOnNodes:
+    """A run that touched nodes between the two; `ended_at` is now where it is under way.
+
+    `nodes` are those whose outcome is known, `failed` those of them on which it did not succeed.
+    """
 
     id: str
     started_at: datetime
@@ -82,7 +85,7 @@ class Between:
     """What is known of the time between the two: `exposures` are open now, or were closed since."""
 
     exposures: Sequence[Exposure] = ()
-    runs: Sequence[EndedRun] = ()
+    runs: Sequence[RunOnNodes] = ()
     waivers_ended: frozenset[NodeKey] = frozenset()
 
 
@@ -214,7 +217,7 @@ def _why_it_broke(was: NodeState, now: NodeState, evidence: Evidence) -> Why:
     return Cause.NOT_KNOWN, "", ()
 
 
-def failed_run(was: NodeState, now: NodeState, evidence: Evidence) -> EndedRun | None:
+def failed_run(was: NodeState, now: NodeState, evidence: Evidence) -> RunOnNodes | None:
     """The last Install of ours on the node, if it did not succeed there and that is why the node is as it is.
 
     What was released after the run is not its fault, nor is what somebody else's Install has done since.
@@ -232,7 +235,7 @@ def _run_on(now: NodeState, evidence: Evidence) -> str:
     return "" if last is None or _installed_since(now, last.ended_at) else last.id
 
 
-def _last(runs: Sequence[EndedRun]) -> EndedRun | None:
+def _last(runs: Sequence[RunOnNodes]) -> RunOnNodes | None:
     return max(runs, key=lambda run: (run.ended_at, run.id), default=None)
 
 
@@ -265,7 +268,7 @@ def why_better(was: NodeState, now: NodeState | None, evidence: Evidence) -> Why
 
 def _helpful_run(
     was: NodeState, now: NodeState, closed: Sequence[Exposure], evidence: Evidence
-) -> EndedRun | None:
+) -> RunOnNodes | None:
     """The last run that succeeded on the node before it was found better; a scan only helps who had no result."""
     end = now.operation_end_time
     last = _last(

@@ -16,6 +16,16 @@ TIPS = (
         "/patch node prod-data-kafka-01",
     ),
     Tip(
+        "How did it go?",
+        "Six weeks as a picture, what is past its deadline, and how long patches take.",
+        "/patch trend prod",
+    ),
+    Tip(
+        "What is to do today?",
+        "The digest, for you alone. The channel gets one every day: Maya has just turned it on.",
+        "/patch digest prod now",
+    ),
+    Tip(
         "Ask for an Install",
         "As Maya. Fill the form in, then be Jonas and Priya in #prod-approvals: both must approve, and Maya may not.",
         "/patch install prod",
@@ -49,6 +59,8 @@ SUGGESTIONS = {
         Suggestion("/patch scan prod", "have nodes look for patches; needs no approval"),
         Suggestion("/patch approvals", "what waits for whom"),
         Suggestion("/patch runs", "runs and their receipts"),
+        Suggestion("/patch trend prod", "by day as a picture, with deadlines"),
+        Suggestion("/patch digest prod now", "what to do today, for you alone"),
         Suggestion("/patch digest prod on 09:00 weekdays", "a daily digest in this channel"),
         Suggestion("/patch audit", "who did what"),
         Suggestion("/patch help", "what you may do"),

@@ -1,22 +1,32 @@
-"""What happens in the demo by itself, so that whoever watches sees an alert: a new patch, a colleague, a window.
+"""What happens in the demo by itself, so that whoever watches sees digests and alerts come.
 
-Everything goes through the doors of the simulated AWS, as it would in life; EventBridge tells patchbot of it.
+Everything goes through the doors of the local Slack and of the simulated AWS, as it would in life.
 """
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.demo.aws.run_command import patching
 from bot.demo.aws.run_command.clockwork import advance
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.aws.state import region_state
 from bot.demo.fleet.model import Fleet, Node
+from bot.demo.slack.demo_workspace import MAYA, PATCHING
+from bot.demo.slack.server import LocalSlack
 
 NEW_PATCH = "openssl security update"
 FIRST, THEN, LAST = 60.0, 150.0, 240.0
 WATCH_SECONDS = 60
 WINDOW = "mw-0d3e40f5a6b7c8d90"
+
+
+def digest(slack: LocalSlack, *, environment: str = "prod") -> str:
+    """Maya turns a digest on, due at the next full minute but one. Returns what she typed."""
+    due = datetime.now(UTC) + timedelta(minutes=2)
+    typed = f"/patch digest {environment} on {due:%H:%M} UTC daily"
+    slack.person(MAYA).command(PATCHING, typed)
+    return typed
 
 
 def new_patch(
@@ -73,8 +83,8 @@ def _run(aws: SimulatedAws, region: str, instance_ids: list[str], operation: str
 class Happenings:
     """Plays it all once, in a thread of its own. Nodes only get on while somebody looks, so this looks."""
 
-    def __init__(self, aws: SimulatedAws, fleet: Fleet) -> None:
-        self._aws, self._fleet = aws, fleet
+    def __init__(self, aws: SimulatedAws, fleet: Fleet, slack: LocalSlack) -> None:
+        self._aws, self._fleet, self._slack = aws, fleet, slack
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._play, name="happenings", daemon=True)
 
@@ -92,6 +102,7 @@ class Happenings:
             (THEN - FIRST, colleague),
             (LAST - THEN, window),
         )
+        digest(self._slack)
         for seconds, act in acts:
             if self._look_on(seconds):
                 return

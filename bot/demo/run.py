@@ -137,7 +137,10 @@ def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True)
         signal.signal(number, lambda *_: stop.set())
     logs.configure(logging.WARNING)
     _say("Starting a simulated AWS, a local Slack and the bot ...")
-    with running(port=port, transport=transport) as demo, Happenings(demo.aws, demo.fleet):
+    with (
+        running(port=port, transport=transport) as demo,
+        Happenings(demo.aws, demo.fleet, demo.slack),
+    ):
         _say(_welcome(demo.address))
         if open_browser and _has_browser():
             webbrowser.open(demo.address)
@@ -164,8 +167,11 @@ def _welcome(address: str) -> str:
     Watch the run in #platform-patching; its receipt comes in the thread after about two minutes.
     A guest (Gus) is refused, and so is Maya when she approves her own request.
 
-  Wait a minute or two: nodes of staging become non-compliant, and a colleague installs past patchbot. Both are told in
-  #platform-patching, with a button that starts a plan for exactly these nodes.
+  Wait a minute or two, in #platform-patching: the daily digest of prod comes (Maya has just turned it on), nodes of
+  staging become non-compliant, and a colleague installs past patchbot. Alerts have a button that starts a plan for
+  exactly these nodes.
+    /patch trend prod             six weeks as a picture, deadlines, the time to patch
+    /patch digest prod now        the digest, for you alone
 
   In a second terminal the same answers come as tables or JSON; see docs/terminal.md.
   Ctrl-C stops it.

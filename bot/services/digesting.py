@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-from bot.core.causes import Between, EndedRun, View
+from bot.core.causes import Between, RunOnNodes, View
 from bot.core.comparing import compare
 from bot.core.digest_reports import ApprovalLine, DigestReport, OwnerPart, RunLine
 from bot.core.digests import DueDate, Seen, details_missing, of_owner, whole
@@ -37,7 +37,10 @@ LOOK_BACK: Final = timedelta(days=35)
 """How much older than the last digest the snapshot it is compared with may be."""
 MARGIN: Final = timedelta(days=1)
 YOUNG: Final = timedelta(hours=1)
-UNTOUCHED: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.SKIPPED, NodeOutcome.CANCELLED})
+A_DAY: Final = timedelta(days=1)
+UNTOUCHED: Final = frozenset(
+    {NodeOutcome.PENDING, NodeOutcome.RUNNING, NodeOutcome.SKIPPED, NodeOutcome.CANCELLED}
+)
 T = TypeVar("T")
 
 
@@ -71,7 +74,7 @@ class _Written:
     approvals: tuple[ApprovalLine, ...] = ()
     runs: tuple[RunLine, ...] = ()
     ended: tuple[RunLine, ...] = ()
-    evidence: tuple[EndedRun, ...] = ()
+    evidence: tuple[RunOnNodes, ...] = ()
     head: str = ""
     read_only: str = ""
 
@@ -110,16 +113,19 @@ class Digesting:
     ) -> DigestReport:
         """What is to be told of an environment at `now`; `since` is the last digest, None for the first one.
 
+        A first one compares with the day before, where history knows it, and is never the line of an unchanged day.
         Raises NotFound, and AwsError when nothing of it could ever be read.
         """
         reading = self._compliance.read(environment, refresh=refresh, progress=progress)
         stale_after = self._compliance.environment(environment).stale_after
         after = present(reading, judge_all(reading, now, stale_after))
         notices = list(reading.notices)
-        past = _tried(lambda: self._past(environment, since, now), _Past(), "history", notices)
+        past = _tried(
+            lambda: self._past(environment, since or now - A_DAY, now), _Past(), "history", notices
+        )
         started = past.before.at if past.before is not None else since
         written = _tried(
-            lambda: self._written(environment, started, since), _Written(), "ledger", notices
+            lambda: self._written(environment, started, since, now), _Written(), "ledger", notices
         )
         between = Between(past.exposures, written.evidence)
         changes = compare(past.before, after, between) if past.before is not None else ()
@@ -140,7 +146,7 @@ class Digesting:
             as_of=reading.as_of,
             composed_at=now,
             since=since,
-            unchanged=fleet.unchanged and not written.ended,
+            unchanged=since is not None and fleet.unchanged and not written.ended,
             fleet=fleet,
             attention=status_report(reading, now, stale_after).attention,
             deadlines=rules.rows(environment, still_open, now) if rules is not None else (),
@@ -164,16 +170,15 @@ class Digesting:
     def _due(self, environment: str, exposure: Exposure) -> DueDate | None:
         return self._deadlines.due(environment, exposure) if self._deadlines is not None else None
 
-    def _past(self, environment: str, since: datetime | None, now: datetime) -> _Past:
+    def _past(self, environment: str, since: datetime, now: datetime) -> _Past:
         history = self._history
         if history is None:
             return _Past()
         before = None
-        if since is not None:
-            kept = history.snapshots(environment, since=since - LOOK_BACK, until=now)
-            found = _compared_with(kept, since, now)
-            if found is not None:
-                before = View(found.at, found.complete, history.nodes_at(environment, found.at))
+        kept = history.snapshots(environment, since=since - LOOK_BACK, until=now)
+        found = _compared_with(kept, since, now)
+        if found is not None:
+            before = View(found.at, found.complete, history.nodes_at(environment, found.at))
         closed_since = before.at - MARGIN if before is not None else None
         return _Past(
             before,
@@ -182,18 +187,23 @@ class Digesting:
         )
 
     def _written(
-        self, environment: str, started: datetime | None, since: datetime | None
+        self, environment: str, started: datetime | None, since: datetime | None, now: datetime
     ) -> _Written:
         ledger = self._ledger
         if ledger is None:
             return _Written()
         runs = ledger.runs(environment=environment)
         ended = [run for run in runs if _ended_after(run, started)]
+        under_way = [run for run in runs if run.is_open]
         return _Written(
             tuple(_approvals(ledger, environment)),
             tuple(_run_line(ledger, run) for run in runs if run.is_open),
             tuple(_run_line(ledger, run) for run in ended if _ended_after(run, since)),
-            tuple(found for run in ended if (found := _evidence(ledger, run)) is not None),
+            tuple(
+                found
+                for run in (*under_way, *ended)
+                if (found := _evidence(ledger, run, now)) is not None
+            ),
             ledger.head().code,
             ledger.read_only_reason,
         )
@@ -287,16 +297,16 @@ def _run_line(ledger: Ledger, run: Run) -> RunLine:
     )
 
 
-def _evidence(ledger: Ledger, run: Run) -> EndedRun | None:
-    """What a run did to which nodes; None for one that touched none."""
+def _evidence(ledger: Ledger, run: Run, now: datetime) -> RunOnNodes | None:
+    """What a run did to which nodes, up to now where it is under way; None for one that touched none."""
     plan = ledger.plan(run.digest)
-    if plan is None or run.started_at is None or run.ended_at is None or run.rehearsal:
+    if plan is None or run.started_at is None or run.rehearsal:
         return None
     results = [one for one in ledger.results(run.id, RUN) if one.outcome not in UNTOUCHED]
-    return EndedRun(
+    return RunOnNodes(
         run.id,
         run.started_at,
-        run.ended_at,
+        run.ended_at or now,
         plan.operation is Operation.INSTALL,
         frozenset(one.key for one in results),
         frozenset(one.key for one in results if one.outcome is not NodeOutcome.SUCCESS),

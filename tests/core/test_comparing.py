@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.causes import Between, Cause, EndedRun, Remedy, View
+from bot.core.causes import Between, Cause, Remedy, RunOnNodes, View
 from bot.core.comparing import Change, compare, grouped, moves
 from bot.core.history import Exposure, NodeState
 from bot.core.judgement import Reason, Status
@@ -85,10 +85,10 @@ def closed(number: int, hour: int, by: str = "", name: str = "KB1") -> Exposure:
 
 def run(
     name: str, hour: int, *numbers: int, failed: tuple[int, ...] = (), installs: bool = True
-) -> EndedRun:
+) -> RunOnNodes:
     """A run of an hour that ended then."""
     nodes = frozenset(key(one) for one in (*numbers, *failed))
-    return EndedRun(
+    return RunOnNodes(
         name, at(hour - 1), at(hour), installs, nodes, frozenset(key(one) for one in failed)
     )
 
@@ -101,7 +101,7 @@ def changes(
     was: NodeState | View | None,
     now: NodeState | View | None,
     *exposures: Exposure,
-    runs: tuple[EndedRun, ...] = (),
+    runs: tuple[RunOnNodes, ...] = (),
     waivers: frozenset[NodeKey] = frozenset(),
 ) -> tuple[Change, ...]:
     before, after = (
@@ -521,7 +521,7 @@ runs = st.builds(
     st.sets(numbers),
 )
 def test_the_reasons_add_up(
-    before: View, after: View, seen: list[Exposure], ended: list[EndedRun], waived: set[int]
+    before: View, after: View, seen: list[Exposure], ended: list[RunOnNodes], waived: set[int]
 ) -> None:
     """Over all groups, worse and better together are exactly what the counts differ by; each node is told once."""
     after = replace(after, at=NOW)

@@ -202,6 +202,26 @@ def test_what_changed_since_yesterday(site: Site, monkeypatch: pytest.MonkeyPatc
     assert report.head == site.ledger.head().code
 
 
+def test_what_a_run_under_way_has_done_is_its_work(site: Site) -> None:
+    """Three nodes have been installed, five are to come; nobody else is to be looked for."""
+    site.now = YESTERDAY
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.now = fleet.ago(hours=1)
+    run = site.start(site.approved())
+    plan = site.ledger.plan(run.digest)
+    assert plan is not None
+    order = [key for wave in plan.waves for key in wave]
+    site.result(run, [GOOD] * 3 + [(NodeOutcome.RUNNING, "", None)] * 5)
+    by_key = {one.node.key: one for one in site.fleet}
+    site.now = fleet.NOW
+    done = [scan(by_key[key], fleet.ago(minutes=30), operation="Install") for key in order[:3]]
+    site.reads(*done, *(by_key[key] for key in order[3:]))
+    report = site.digest()
+    assert told(report.fleet) == [(Remedy.RUN, "X-1", 3, -3)]
+    assert [line.id for line in report.runs] == ["X-1"]
+    assert report.ended_runs == ()
+
+
 @pytest.mark.parametrize("rehearsal", [True, False])
 def test_a_run_that_touched_nothing_is_no_evidence(tmp_path: Path, *, rehearsal: bool) -> None:
     """It was a rehearsal, or stopped before its sends; what a scan found fixed then is not its work."""

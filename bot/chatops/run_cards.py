@@ -306,6 +306,9 @@ def _who(report: RunReport) -> Text:
         parts.append(markup("stopped by {who}", who=user(report.run.cancelled_by)))
     if report.run.started_at:
         parts.append(markup("started {when}", when=date(report.run.started_at)))
+    if report.run.state not in RUN_ENDS:
+        # A card of a bot that has ended goes on saying "running": this says since when nobody looked.
+        parts.append(markup("as of {when}", when=date(report.as_of)))
     return join(" · ", parts)
 
 

@@ -29,7 +29,7 @@ format: $(VENV)/.dev ## format the code and write the generated documents
 	@$(BIN)/python -m bot.documents
 
 bench: $(VENV)/.dev  ## the speed targets, measured on this machine
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks all
 
 picture: $(VENV)/.dev  ## docs/status.png anew, from the demo (needs Chromium)
 	@$(BIN)/python -m pytest tests/browser/test_patchbot.py -k numbers_of_the_fleet

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from bot.core.audit import Entry
 from bot.core.environments import Environment
 from bot.core.errors import StorageError
-from bot.core.ledger import InboxItem, Ledger
+from bot.core.ledger import Ledger
 from bot.core.ports import Clock, CommandGateway, ComplianceGateway
 from bot.core.rules import ChangeRules
 from bot.core.running import BOT
@@ -42,10 +42,9 @@ _STEPS: Mapping[RunState, Callable[[Context, Run], None]] = {
 class Worker:
     """Brings requests and runs on from what stands in the ledger; the only user of what changes AWS.
 
-    `key` seals marks; `team` is the home team of approvers. `take` takes up a click of the inbox, in a thread of its
-    own, so that nobody who clicked waits for AWS. `history` has its own thread as well: it reads whole fleets and holds
-    up no run. `pause` waits within a job; by default less when it is to stop. `ended` is told the environment of a run
-    that has ended.
+    `key` seals marks; `team` is the home team of approvers. `history` has a thread of its own: it reads whole fleets
+    and holds up no run. `pause` waits within a job; by default less when it is to stop. `ended` is told the environment
+    of a run that has ended.
     """
 
     def __init__(
@@ -64,7 +63,6 @@ class Worker:
         pause: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
         timing: Timing | None = None,
-        take: Callable[[InboxItem], object] | None = None,
         history: History | None = None,
         ended: Callable[[str], object] | None = None,
     ) -> None:
@@ -94,25 +92,16 @@ class Worker:
             memory=Memory(monotonic),
             ended=ended or (lambda _environment: None),
         )
-        clicks = () if take is None else (Job("inbox", self._clicks, partial(self._take, take)),)
         self._stuck = Stuck(self._context, lambda: self.troubles)
-        self._loops: tuple[Loop, ...] = ()
-        self._loops = tuple(
-            self._loop(name, jobs)
-            for name, jobs in (("inbox", clicks), ("worker", self._jobs()))
-            if jobs
-        )
-        self._history = None if history is None else self._history_loop(history)
-
-    def _loop(self, name: str, jobs: Sequence[Job]) -> Loop:
-        return Loop(
-            name,
-            jobs,
-            monotonic=self._context.monotonic,
-            progress=lambda: self._context.ledger.head().seq,
+        self._runs = Loop(
+            "worker",
+            self._jobs(),
+            monotonic=monotonic,
+            progress=lambda: ledger.head().seq,
             interval=self._interval,
             record=self._record,
         )
+        self._history = None if history is None else self._history_loop(history)
 
     def _history_loop(self, history: History) -> Loop:
         timing = self._context.timing
@@ -132,22 +121,20 @@ class Worker:
         )
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Begin, in threads of its own."""
         for loop in self._every_loop:
             loop.start()
 
     def stop(self, timeout: float = 30.0) -> None:
         """End after the jobs under way. What they were about goes on at the next start."""
         self._stopping.set()
-        for loop in self._loops:
-            loop.stop(timeout)
+        self._runs.stop(timeout)
         if self._history is not None:
             self._history.stop(min(timeout, HISTORY_PATIENCE_S))
 
     def wake(self) -> None:
         """Somebody clicked, or something was decided: look at once. Callable from any thread."""
-        for loop in self._loops:
-            loop.wake()
+        self._runs.wake()
 
     def run_once(self) -> bool:
         """Every job once, in the caller's thread. True when anything moved."""
@@ -170,7 +157,7 @@ class Worker:
 
     @property
     def _every_loop(self) -> tuple[Loop, ...]:
-        return self._loops if self._history is None else (*self._loops, self._history)
+        return (self._runs,) if self._history is None else (self._runs, self._history)
 
     def _jobs(self) -> tuple[Job, ...]:
         ctx = self._context
@@ -186,15 +173,6 @@ class Worker:
             Job("stuck", self._open_runs, self._stuck.tell),
             self._for_runs("redraw", _redraw),
         )
-
-    def _clicks(self) -> tuple[str, ...]:
-        return tuple(item.key for item in self._context.ledger.inbox())
-
-    def _take(self, take: Callable[[InboxItem], object], key: str) -> None:
-        item = next((one for one in self._context.ledger.inbox() if one.key == key), None)
-        if item is not None:
-            take(item)
-            self.wake()
 
     def _open_runs(self) -> tuple[str, ...]:
         return tuple(run.id for run in reversed(self._context.ledger.runs(only_open=True)))

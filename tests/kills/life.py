@@ -143,13 +143,15 @@ class Life:
             Asking(self.ledger, surveyor, clock=self.aws.now).handlers()
             | Decisions(self.ledger, rules, clock=self.aws.now).handlers()
         )
-        intake = Intake(self.ledger, slack, handlers, clock=self.aws.now)
-        self.worker = make_worker(self.ledger, commands, slack, take=intake.take)
+        self.intake = Intake(self.ledger, slack, handlers, clock=self.aws.now)
+        self.worker = make_worker(self.ledger, commands, slack)
 
     def live(self) -> None:
         """Until everything is over."""
         for _ in range(TICKS):
             self.people()
+            for item in self.ledger.inbox():
+                self.intake.take(item)
             self.worker.run_once()
             runs = self.ledger.runs()
             if runs and not runs[0].is_open:

@@ -19,17 +19,16 @@ from bot.core.figures import (
     Judged,
     gap_row,
     judge_all,
-    patch_group,
-    platform,
     status_report,
 )
-from bot.core.history import Exposure, HistoryStore, NodeState, Snapshot
+from bot.core.history import Exposure, HistoryStore, Snapshot
 from bot.core.ledger import Ledger
-from bot.core.nodes import NodeKey, PatchState
+from bot.core.nodes import NodeKey
 from bot.core.plans import Operation
 from bot.core.ports import Progress
 from bot.core.readings import Reading
 from bot.core.runs import RUN, NodeOutcome, Run
+from bot.core.snapshots import node_state
 from bot.core.trend_reports import DeadlineRow
 from bot.services.compliance import Compliance
 
@@ -211,29 +210,7 @@ class Digesting:
 
 def present(reading: Reading, judged: Sequence[Judged]) -> View:
     """The fleet as it is, stopped nodes among the others."""
-    return View(reading.as_of, not reading.gaps, tuple(_state(one) for one in judged))
-
-
-def _state(one: Judged) -> NodeState:
-    node, state = one.seen.node, one.seen.state or PatchState(one.seen.node.instance_id)
-    return NodeState(
-        key=node.key,
-        name=node.name,
-        owner=node.owner,
-        platform=platform(one),
-        patch_group=patch_group(one) or "",
-        status=one.verdict.status,
-        reasons=one.verdict.reasons,
-        baseline_id=state.baseline_id,
-        operation=state.operation,
-        operation_end_time=state.operation_end_time,
-        missing=state.missing,
-        failed=state.failed,
-        installed_pending_reboot=state.installed_pending_reboot,
-        installed_rejected=state.installed_rejected,
-        critical_non_compliant=state.critical_non_compliant,
-        security_non_compliant=state.security_non_compliant,
-    )
+    return View(reading.as_of, not reading.gaps, tuple(node_state(one) for one in judged))
 
 
 def _tried(read: Callable[[], T], nothing: T, what: str, notices: list[str]) -> T:

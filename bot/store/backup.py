@@ -10,7 +10,8 @@ import json
 import logging
 import re
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,15 +52,25 @@ def back_up(ledger: SqliteLedger, directory: Path, *, now: datetime) -> Backup:
     """Copy `ledger`, which may be in use, to `directory`; its head goes beside it. Raises StorageError when the copy
     cannot be made or does not hold everything the ledger held when it began; nothing of it is left then.
     """
-    name = f"ledger-{now.astimezone(UTC):{_MOMENT}}"
-    path, partial = directory / f"{name}.db", directory / f".{name}.partial"
     before = ledger.head()
+    with _made("ledger", directory, now=now) as (path, partial):
+        _copy(ledger.path, partial, says_so=True)
+        head = _checked(partial, ledger, before)
+        write_whole(path.with_suffix(SUFFIX), json.dumps(head_body(head)).encode())
+    return Backup(path, head, path.stat().st_size)
+
+
+@contextmanager
+def _made(what: str, directory: Path, *, now: datetime) -> Iterator[tuple[Path, Path]]:
+    """Yields where a backup goes and where it is made; it is there after the block, or nothing of it. Raises
+    StorageError.
+    """
+    name = f"{what}-{now.astimezone(UTC):{_MOMENT}}"
+    path, partial = directory / f"{name}.db", directory / f".{name}.partial"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _copy(ledger.path, partial, says_so=True)
-            head = _checked(partial, ledger, before)
-            write_whole(directory / f"{name}{SUFFIX}", json.dumps(head_body(head)).encode())
+            yield path, partial
             partial.replace(path)
             sync_directory(directory)
         finally:
@@ -67,10 +78,9 @@ def back_up(ledger: SqliteLedger, directory: Path, *, now: datetime) -> Backup:
                 leftover.unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as error:
         raise StorageError(
-            f"The backup in {directory} could not be made: {error}.",
-            hint="Nothing of it was kept. Check the space and the rights there.",
+            f"The backup of the {what} in {directory} could not be made: {error}.",
+            hint=f"Nothing of it was kept. Check the space and the rights there, and the {what} itself.",
         ) from error
-    return Backup(path, head, path.stat().st_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +98,9 @@ def back_up_history(source: Path, directory: Path, *, now: datetime) -> HistoryB
     """
     if not source.exists():
         return None
-    name = f"history-{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
-    path, partial = directory / f"{name}.db", directory / f".{name}.partial"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _copy(source, partial, says_so=False)
-            _check_history(partial)
-            partial.replace(path)
-            sync_directory(directory)
-        finally:
-            for leftover in (partial, partial.with_name(f"{partial.name}-journal")):
-                leftover.unlink(missing_ok=True)
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(
-            f"The backup of the history in {directory} could not be made: {error}.",
-            hint="Nothing of it was kept. Check the space and the rights there, and the history itself.",
-        ) from error
+    with _made("history", directory, now=now) as (path, partial):
+        _copy(source, partial, says_so=False)
+        _check_history(partial)
     return HistoryBackup(path, path.stat().st_size)
 
 

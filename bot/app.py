@@ -334,6 +334,7 @@ class App:
             count=self._count,
             changing=engine.parts if engine is not None else None,
             rules=tuple(self.settings.change_rules().values()) if self._changes_anything() else (),
+            channels=tuple(self.settings.digests.owners.values()),
         )
 
     def _checks(self) -> tuple[tuple[str, Check], ...]:

@@ -55,6 +55,7 @@ class SlackBot:
         directory: Directory,
         audience: Audience,
         rules: Sequence[ChangeRules],
+        channels: Sequence[str],
         pools: tuple[Pool, ...],
         changes: Changes | None,
         noticeboard: Noticeboard | None,
@@ -68,6 +69,7 @@ class SlackBot:
         self._directory = directory
         self._audience = audience
         self._rules = tuple(rules)
+        self._channels = tuple(channels)
         self._pools = pools
         self._changes = changes
         self._noticeboard = noticeboard
@@ -135,6 +137,7 @@ class SlackBot:
             self._directory,
             self._audience,
             rules=self._rules,
+            channels=self._channels,
             app_token=self._app_token if socket_mode else None,
             home_team=self._home_team,
         )
@@ -191,6 +194,7 @@ def create_slack_bot(
     clock: Seconds = time.monotonic,
     changing: Changing | None = None,
     rules: Sequence[ChangeRules] = (),
+    channels: Sequence[str] = (),
 ) -> SlackBot:
     """Put the Slack side together. Nothing is asked of Slack before the first request.
 
@@ -198,8 +202,8 @@ def create_slack_bot(
     `old_signing_secret` is good, too. `policy_usergroups` are the ids of the user groups that the access policy
     names; without `home_team` the workspace of the token is home. One person has at most `questions_each` questions in
     work, so that nobody takes all `workers`. `clock` never goes back. With `changing`, which is given the live look-up
-    of people and the home team, clicks can change something. `rules` are those whose channels and approvers the doctor
-    looks at.
+    of people and the home team, clicks can change something. The doctor looks at the channels and
+    approvers of `rules`, and at `channels`.
     """
     api_url = api_url if api_url.endswith("/") else f"{api_url}/"
     api = SlackApi(bot_token, base_url=api_url)
@@ -259,6 +263,7 @@ def create_slack_bot(
         directory=directory,
         audience=audience,
         rules=rules,
+        channels=channels,
         pools=(pool, notices, opening, filling, telling, drawing),
         changes=changes,
         noticeboard=noticeboard,

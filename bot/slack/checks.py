@@ -26,8 +26,12 @@ def check(
     app_token: str | None,
     home_team: str,
     rules: Sequence[ChangeRules] = (),
+    channels: Sequence[str] = (),
 ) -> Iterator[Finding]:
-    """Every finding about the Slack side; asks Slack, posts nothing. `app_token` is None where none is needed."""
+    """Every finding about the Slack side; asks Slack, posts nothing. `app_token` is None where none is needed.
+
+    `channels` are those of the configuration beside the ones in `rules`.
+    """
     try:
         told = api.identify()
     except SlackError as error:
@@ -39,7 +43,8 @@ def check(
     if app_token is not None:
         yield _app_token(api, app_token)
     yield from _groups(directory)
-    yield from _channels(api, audience, rules)
+    wanted = (place for one in rules for place in (one.asks_in, one.channel))
+    yield from _channels(api, audience, (*wanted, *channels))
     for one in rules:
         yield from _approvers(api, one)
 
@@ -105,10 +110,9 @@ def _groups(directory: Directory) -> Iterator[Finding]:
         )
 
 
-def _channels(api: SlackApi, audience: Audience, rules: Sequence[ChangeRules]) -> Iterator[Finding]:
+def _channels(api: SlackApi, audience: Audience, places: Sequence[str]) -> Iterator[Finding]:
     """Whether cards can be posted where the configuration wants them, and nobody else reads along."""
-    places = dict.fromkeys(place for one in rules for place in (one.asks_in, one.channel) if place)
-    for place in places:
+    for place in dict.fromkeys(one for one in places if one):
         subject = f"channel {place}"
         try:
             told = api.channel(place)

@@ -174,8 +174,10 @@ def test_the_doctor_looks_at_channels_and_counts_approvers(make_world: MakeWorld
         channel=PATCHING,
         approval_channel=APPROVALS,
     )
-    world = make_world(rules=(rules, replace(rules, environment="dev", approvals=9)))
+    stricter = replace(rules, environment="dev", approvals=9)
+    world = make_world(rules=(rules, stricter), channels=("C0NOWHERE1",))
     found = findings(world)
+    assert found["channel C0NOWHERE1"].outcome is Outcome.FAILED
     assert found[f"channel {PATCHING}"].outcome is Outcome.OK
     assert found["approvers of dev"].outcome is Outcome.FAILED
     assert "9 approvals needed" in found["approvers of dev"].detail

@@ -41,9 +41,13 @@ class DigestMaking:
     _last: tuple[str, datetime | None, DigestReport] | None = field(default=None, init=False)
 
     def compose(self, environment: str, since: datetime | None, now: datetime) -> DigestReport:
-        """The report; a snapshot of the same moment is kept, for the next one to compare with. Raises PatchbotError."""
+        """The report; a snapshot of the same moment is kept, for the next one to compare with. Raises PatchbotError.
+
+        AWS is read first: details are of the reading that is told.
+        """
+        reading = self.history.read(environment)
         self._collect(environment)
-        report = self.digesting.compose(environment, since, now)
+        report = self.digesting.compose(environment, since, now, reading=reading)
         try:
             self.history.record(environment)
         except PatchbotError as error:

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.core.audit import Entry
+from bot.core.causes import Cause
 from bot.core.errors import AwsError, NotFound
+from bot.core.nodes import Observation
+from bot.core.readings import TargetReading
 from bot.core.schedules import Slot, Subscription, stored
 from bot.digest_making import DigestMaking
 from bot.services import noticing
@@ -31,12 +34,13 @@ class Desk:
     def __init__(self, directory: Path) -> None:
         self.now = fleet.NOW
         self.drawn = 0
+        self.gateway = fleet.gateway()
         self.ledger = SqliteLedger.open(
             directory / "ledger.db", clock=self.clock, key=b"k" * 32, allow_network=True
         )
         self.compliance = Compliance(
             fleet.ENVIRONMENTS,
-            fleet.gateway(),
+            self.gateway,
             fleet.FakeStore(),
             clock=self.clock,
             time_to_live=timedelta(minutes=10),
@@ -69,6 +73,12 @@ class Desk:
         self.drawn += 1
         return b"a picture"
 
+    def staging(self, *found: Observation) -> None:
+        """What AWS says of staging from now on, each node with one patch where any is missing."""
+        target = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, self.now, found)
+        self.gateway.readings = {("staging", "eu-central-1"): target}
+        self.gateway.patch_lists = {one.node.instance_id: fleet.PATCHES[:1] for one in found}
+
     def posted(self) -> tuple[Subscription, Slot]:
         """A subscription with a slot of today, in the ledger."""
         subscription = a_subscription(created_at=self.now, since=self.now)
@@ -93,6 +103,19 @@ def test_what_nodes_miss_is_read_and_the_moment_is_kept(desk: Desk) -> None:
     assert desk.history.store.exposures("prod")
     (snapshot,) = desk.history.store.snapshots("prod", since=fleet.ago(days=1))
     assert snapshot.at == report.as_of
+
+
+def test_reasons_are_of_the_reading_that_is_told(desk: Desk) -> None:
+    """The last reading is five hours old, and a scan has found a new patch since."""
+    web = fleet.managed(65, "staging-web-01")
+    desk.staging(fleet.scanned(web))
+    desk.making.compose("staging", None, desk.now)
+    desk.now += timedelta(hours=5)
+    scanned_at = desk.now - timedelta(hours=1)
+    desk.staging(fleet.scanned(web, operation_end_time=scanned_at, missing=1))
+    report = desk.making.compose("staging", fleet.NOW, desk.now)
+    assert [one.why for one in report.fleet.worse] == [Cause.NEW_RELEASE]
+    assert report.details_missing == 0
 
 
 def test_what_aws_does_not_tell_holds_up_no_digest(

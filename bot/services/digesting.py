@@ -107,15 +107,18 @@ class Digesting:
         now: datetime,
         *,
         missed: Sequence[str] = (),
+        reading: Reading | None = None,
         refresh: bool = False,
         progress: Progress | None = None,
     ) -> DigestReport:
         """What is to be told of an environment at `now`; `since` is the last digest, None for the first one.
 
-        A first one compares with the day before, where history knows it, and is never the line of an unchanged day.
+        It is made from `reading` where there is one, else from what is read now. A first one compares with the day
+        before, where history knows it, and is never the line of an unchanged day.
         Raises NotFound, and AwsError when nothing of it could ever be read.
         """
-        reading = self._compliance.read(environment, refresh=refresh, progress=progress)
+        if reading is None:
+            reading = self._compliance.read(environment, refresh=refresh, progress=progress)
         stale_after = self._compliance.environment(environment).stale_after
         after = present(reading, judge_all(reading, now, stale_after))
         notices = list(reading.notices)

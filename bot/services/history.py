@@ -95,6 +95,13 @@ class History:
     def _of(self, environment: str) -> Deadlines:
         return self._deadlines.get(environment, Deadlines())
 
+    def read(self, environment: str) -> Reading:
+        """The environment as it is, for a digest: `collect` then asks for the details of this reading.
+
+        Raises NotFound, and Unreachable when nothing of it could ever be read.
+        """
+        return self._compliance.read(environment)
+
     def today(self, environment: str) -> Snapshot | None:
         """The daily snapshot of this day in UTC, if there is one."""
         midnight = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)

@@ -41,7 +41,7 @@ class DigestMaking:
     _last: tuple[str, datetime | None, DigestReport] | None = field(default=None, init=False)
 
     def compose(self, environment: str, since: datetime | None, now: datetime) -> DigestReport:
-        """The report; a snapshot of the same moment is kept, for the next one to compare with. Raises PatchbotError.
+        """The report; the reading it is made from is kept, for the next one to compare with. Raises PatchbotError.
 
         AWS is read first: details are of the reading that is told.
         """
@@ -49,7 +49,7 @@ class DigestMaking:
         self._collect(environment)
         report = self.digesting.compose(environment, since, now, reading=reading)
         try:
-            self.history.record(environment)
+            self.history.keep(reading, now)
         except PatchbotError as error:
             _log.warning("no snapshot of %s with its digest: %s", environment, error)
         self._last = (environment, since, report)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.audit import Entry
-from bot.core.causes import Cause
+from bot.core.causes import Cause, Remedy
 from bot.core.errors import AwsError, NotFound
 from bot.core.nodes import Observation
 from bot.core.readings import TargetReading
@@ -101,8 +101,47 @@ def test_what_nodes_miss_is_read_and_the_moment_is_kept(desk: Desk) -> None:
     """So that this digest knows reasons, and the next one compares with it."""
     report = desk.making.compose("prod", None, desk.now)
     assert desk.history.store.exposures("prod")
-    (snapshot,) = desk.history.store.snapshots("prod", since=fleet.ago(days=1))
-    assert snapshot.at == report.as_of
+    since = fleet.ago(days=1)
+    (snapshot,) = desk.history.store.snapshots("prod", since=since, digests=True)
+    assert (snapshot.at, snapshot.complete) == (report.as_of, False)
+    assert desk.history.store.snapshots("prod", since=since) == (), "no point of the trend"
+
+
+def test_another_digest_of_the_day_hides_nothing_from_the_first(desk: Desk) -> None:
+    """Two channels: what was told to the one is not told to it again because the other had its digest later."""
+    web = fleet.managed(65, "staging-web-01")
+    desk.staging(fleet.scanned(web))
+    desk.making.compose("staging", None, desk.now)
+    desk.now += timedelta(days=1)
+    told_at = desk.now
+    desk.staging(fleet.scanned(web, operation_end_time=fleet.NOW + timedelta(hours=8), missing=1))
+    desk.history.record("staging")
+    assert desk.making.compose("staging", fleet.NOW, desk.now).fleet.worse
+    desk.now += timedelta(hours=6)
+    desk.making.compose("staging", None, desk.now)
+    desk.history.record("staging")
+    desk.now += timedelta(hours=18)
+    report = desk.making.compose("staging", told_at, desk.now)
+    assert (report.fleet.worse, report.unchanged) == ((), True)
+
+
+def test_what_was_told_with_a_gap_is_compared_with_the_gap(desk: Desk) -> None:
+    """A minute later all could be read, and that is the day's snapshot; the next digest says that they came back."""
+    web = fleet.scanned(fleet.managed(65, "staging-web-01"))
+    desk.staging(web)
+    desk.making.compose("staging", None, desk.now)
+    desk.now += timedelta(days=1)
+    desk.gateway.readings = {}
+    report = desk.making.compose("staging", fleet.NOW, desk.now)
+    assert [one.why for one in report.fleet.worse] == [Cause.NOT_READABLE]
+    desk.now += timedelta(minutes=1)
+    desk.staging(web)
+    assert desk.history.record("staging")
+    desk.now += timedelta(minutes=1)
+    told_at = desk.now
+    desk.now += timedelta(days=1)
+    report = desk.making.compose("staging", told_at, desk.now)
+    assert [one.why for one in report.fleet.better] == [Remedy.READABLE]
 
 
 def test_reasons_are_of_the_reading_that_is_told(desk: Desk) -> None:
@@ -125,7 +164,7 @@ def test_what_aws_does_not_tell_holds_up_no_digest(
         raise AwsError("AWS did not answer.")
 
     monkeypatch.setattr(History, "collect", refuse)
-    monkeypatch.setattr(History, "record", refuse)
+    monkeypatch.setattr(History, "keep", refuse)
     assert desk.making.compose("prod", None, desk.now).environment == "prod"
     assert caplog.text.count("AWS did not answer.") == 2
 
@@ -148,8 +187,10 @@ def test_collecting_ends_with_its_time(desk: Desk, monkeypatch: pytest.MonkeyPat
 def test_the_trend_is_drawn_once_there_are_two_days(desk: Desk) -> None:
     subscription, slot = desk.posted()
     report = desk.making.compose("prod", None, desk.now)
+    desk.history.record("prod")
     assert desk.making.card(subscription, slot, report, ()).pictures == ()
     desk.now += timedelta(days=1)
+    desk.history.record("prod")
     report = desk.making.compose("prod", None, desk.now)
     card = desk.making.card(subscription, slot, report, ())
     (picture,) = card.pictures

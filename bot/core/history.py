@@ -21,13 +21,15 @@ class SnapshotKind(StrEnum):
 
     DAILY = "daily"
     RUN = "run"
+    DIGEST = "digest"  # what a digest told, for the next one to compare with; no point of a trend
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """How an environment stood at a moment. `day` is the day of `at` in UTC; `run` is the run it was taken after.
 
-    There is one daily snapshot for an environment and day, and one for each run. `complete` is False when a part of
+    There is one daily snapshot for an environment and day, one for each run, and one for each reading that a digest
+    was made from; the last ones are kept beside the others, and not as long. `complete` is False when a part of
     the fleet could not be read: its nodes are counted as unknown.
     """
 
@@ -138,9 +140,14 @@ class HistoryStore(Protocol):
         ...
 
     def snapshots(
-        self, environment: str, *, since: datetime, until: datetime | None = None
+        self,
+        environment: str,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        digests: bool = False,
     ) -> tuple[Snapshot, ...]:
-        """Snapshots taken since then (and not after `until`), oldest first."""
+        """Snapshots taken since then (and not after `until`), oldest first; those of digests only with `digests`."""
         ...
 
     def nodes_at(self, environment: str, at: datetime) -> tuple[NodeState, ...]:

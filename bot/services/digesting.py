@@ -21,7 +21,7 @@ from bot.core.figures import (
     judge_all,
     status_report,
 )
-from bot.core.history import Exposure, HistoryStore, Snapshot
+from bot.core.history import Exposure, HistoryStore, Snapshot, SnapshotKind
 from bot.core.ledger import Ledger
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation
@@ -177,7 +177,7 @@ class Digesting:
         if history is None:
             return _Past()
         before = None
-        kept = history.snapshots(environment, since=since - LOOK_BACK, until=now)
+        kept = history.snapshots(environment, since=since - LOOK_BACK, until=now, digests=True)
         found = _compared_with(kept, since, now)
         if found is not None:
             before = View(found.at, found.complete, history.nodes_at(environment, found.at))
@@ -228,11 +228,14 @@ def _tried(read: Callable[[], T], nothing: T, what: str, notices: list[str]) -> 
 
 
 def _compared_with(kept: Sequence[Snapshot], since: datetime, now: datetime) -> Snapshot | None:
-    """The last snapshot before the last digest; where history is younger than that, its first one.
+    """What the last digest was made from, else the last snapshot before it; where history is younger, its first one.
 
     None where that is so young that it says nothing.
     """
     older = [one for one in kept if one.at <= since]
+    told = [one for one in older if one.kind is SnapshotKind.DIGEST and since - one.at < YOUNG]
+    if told:
+        return told[-1]
     if older:
         return older[-1]
     return kept[0] if kept and now - kept[0].at >= YOUNG else None

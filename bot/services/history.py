@@ -17,7 +17,7 @@ from bot.core.deadlines import (
     trend_report,
     trend_run,
 )
-from bot.core.figures import Judged, all_worst_first
+from bot.core.figures import Judged, all_worst_first, judge_all
 from bot.core.history import Exposure, HistoryStore, NodeState, Snapshot, SnapshotKind
 from bot.core.judgement import FUTURE, Status
 from bot.core.ledger import Ledger
@@ -132,6 +132,15 @@ class History:
             return False
         kind = SnapshotKind.RUN if run else SnapshotKind.DAILY
         return self.store.record(*snapshot_of(reading, judged, kind=kind, run=run))
+
+    def keep(self, reading: Reading, now: datetime) -> bool:
+        """Keep what a digest was made from at `now`, for the next one to compare with; True when it was kept.
+
+        Where that cannot be kept nothing is: another reading would hide what changed in between.
+        """
+        stale_after = self._compliance.environment(reading.environment).stale_after
+        judged = judge_all(reading, now, stale_after)
+        return self.store.record(*snapshot_of(reading, judged, kind=SnapshotKind.DIGEST))
 
     def collect(self, environment: str, limit: int = BITE) -> int:
         """Record what is open on nodes with a new operation, worst first after those of our own scans; how many.

@@ -22,6 +22,7 @@ T = TypeVar("T")
 APPLICATION_ID = 0x50544849  # "PTHI"
 VERSION = 1  # goes up with every migration
 KEPT = timedelta(days=400)
+DIGESTS_KEPT = timedelta(days=35)  # what digests were made from: as far back as digests look
 HISTORY_FILE = "history.db"
 _PRAGMAS: dict[str, str | int] = {
     "synchronous": 1,  # NORMAL: a power cut may take the last rows, never half a record
@@ -56,10 +57,17 @@ class HistoryDatabase:
                     connection.execute("ROLLBACK")
 
     def record(self, snapshot: Snapshot, nodes: tuple[NodeState, ...]) -> bool:
-        """See the port. A snapshot that is no later than the last one of its environment is not kept."""
+        """See the port. A snapshot that is no later than the last one of its environment is not kept.
+
+        Only what a digest was made from may be the reading of another snapshot, too.
+        """
         return self._write(
             lambda connection: history_snapshots.record(
-                connection, snapshot, nodes, forget_before=snapshot.at - KEPT
+                connection,
+                snapshot,
+                nodes,
+                forget_before=snapshot.at - KEPT,
+                forget_digests_before=snapshot.at - DIGESTS_KEPT,
             )
         )
 
@@ -93,11 +101,19 @@ class HistoryDatabase:
         return self._read({}, lambda found: history_exposures.known_at(found, environment))
 
     def snapshots(
-        self, environment: str, *, since: datetime, until: datetime | None = None
+        self,
+        environment: str,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        digests: bool = False,
     ) -> tuple[Snapshot, ...]:
         """See the port."""
         return self._read(
-            (), lambda found: history_snapshots.snapshots(found, environment, since, until)
+            (),
+            lambda found: history_snapshots.snapshots(
+                found, environment, since, until, digests=digests
+            ),
         )
 
     def nodes_at(self, environment: str, at: datetime) -> tuple[NodeState, ...]:

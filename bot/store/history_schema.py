@@ -55,7 +55,7 @@ _TABLES = (
       ends BLOB NOT NULL
     )
     """,
-    "CREATE UNIQUE INDEX snapshot_by_time ON snapshot (environment, at)",
+    "CREATE UNIQUE INDEX snapshot_by_time ON snapshot (environment, at, kind)",
     "CREATE UNIQUE INDEX snapshot_daily ON snapshot (environment, day) WHERE kind = 'daily'",
     "CREATE UNIQUE INDEX snapshot_of_run ON snapshot (environment, run) WHERE kind = 'run'",
     # A node in an environment. known_at, known_baseline: the operation its exposures were recorded of, microseconds.

@@ -20,6 +20,7 @@ def record(
     nodes: Sequence[NodeState],
     *,
     forget_before: datetime,
+    forget_digests_before: datetime,
 ) -> bool:
     """Keep a snapshot and its nodes, within the caller's transaction. False when it is not to be kept."""
     environment = number_of(connection, snapshot.environment)
@@ -27,9 +28,11 @@ def record(
         return False
     at = rows.microseconds(snapshot.at)
     numbers = {one.key: node_number(connection, environment, one.key) for one in nodes}
-    _spans(connection, environment, at, [(numbers[one.key], rows.state_row(one)) for one in nodes])
-    if snapshot.complete:
-        _see_off(connection, environment, at, there=set(numbers.values()))
+    if not _kinds_at(connection, environment, at):  # else the nodes of that reading are there
+        states = [(numbers[one.key], rows.state_row(one)) for one in nodes]
+        _spans(connection, environment, at, states)
+        if snapshot.complete:
+            _see_off(connection, environment, at, there=set(numbers.values()))
     ends = sorted((numbers[one.key], one.operation_end_time) for one in nodes)
     names = ", ".join(rows.SNAPSHOT_COLUMNS)
     marks = ", ".join("?" * len(rows.SNAPSHOT_COLUMNS))
@@ -38,17 +41,23 @@ def record(
         (environment, *rows.snapshot_row(snapshot), rows.packed_ends(snapshot.at, ends)),
     )
     if snapshot.kind is SnapshotKind.DAILY:
-        _forget(connection, forget_before)
+        _forget(connection, forget_before, forget_digests_before)
     return True
 
 
 def _replaces(connection: sqlite3.Connection, environment: int, snapshot: Snapshot) -> bool:
     """Whether it is new and to be kept; then the one that it replaces is gone."""
+    at, of_digest = rows.microseconds(snapshot.at), snapshot.kind is SnapshotKind.DIGEST
     last = connection.execute(
         "SELECT MAX(at) FROM snapshot WHERE environment = ?", (environment,)
     ).fetchone()[0]
-    if last is not None and rows.microseconds(snapshot.at) <= last:
+    if last is not None and at < last:
         return False
+    same = _kinds_at(connection, environment, at)
+    if any((kind is SnapshotKind.DIGEST) is of_digest for kind in same):
+        return False
+    if of_digest:
+        return True
     if snapshot.kind is SnapshotKind.RUN:
         return not connection.execute(
             "SELECT 1 FROM snapshot WHERE environment = ? AND kind = 'run' AND run = ?",
@@ -64,6 +73,14 @@ def _replaces(connection: sqlite3.Connection, environment: int, snapshot: Snapsh
         return False
     connection.execute("DELETE FROM snapshot WHERE id = ?", (other[0],))
     return True
+
+
+def _kinds_at(connection: sqlite3.Connection, environment: int, at: int) -> list[SnapshotKind]:
+    """The snapshots of that very moment, which are of one reading."""
+    found = connection.execute(
+        "SELECT kind FROM snapshot WHERE environment = ? AND at = ?", (environment, at)
+    )
+    return [SnapshotKind(kind) for (kind,) in found]
 
 
 def _spans(
@@ -114,26 +131,36 @@ def _see_off(connection: sqlite3.Connection, environment: int, at: int, *, there
     )
 
 
-def _forget(connection: sqlite3.Connection, before: datetime) -> None:
-    """Drop what ended before then, in all environments."""
+def _forget(connection: sqlite3.Connection, before: datetime, digests_before: datetime) -> None:
+    """Drop what ended before then, in all environments; what digests were made from sooner."""
     at, at_seconds = rows.microseconds(before), rows.seconds(before)
     connection.execute("DELETE FROM snapshot WHERE at < ?", (at,))
+    connection.execute(
+        "DELETE FROM snapshot WHERE kind = 'digest' AND at < ?",
+        (rows.microseconds(digests_before),),
+    )
     connection.execute("DELETE FROM closed WHERE closed_at < ?", (at_seconds,))
     connection.execute("DELETE FROM node WHERE gone_at < ?", (at,))  # what is open there as well
     connection.execute("DELETE FROM span WHERE until < ?", (at,))
 
 
 def snapshots(
-    connection: sqlite3.Connection, environment: str, since: datetime, until: datetime | None
+    connection: sqlite3.Connection,
+    environment: str,
+    since: datetime,
+    until: datetime | None,
+    *,
+    digests: bool,
 ) -> tuple[Snapshot, ...]:
     """Those taken from `since` to `until`, oldest first."""
     found = connection.execute(
         f"SELECT {', '.join(rows.SNAPSHOT_COLUMNS)} FROM snapshot"
-        " WHERE environment = ? AND at >= ? AND at <= ? ORDER BY at",
+        " WHERE environment = ? AND at >= ? AND at <= ? AND (kind <> 'digest' OR ?) ORDER BY at",
         (
             known_number(connection, environment),
             rows.microseconds(since),
             rows.microseconds(until) if until is not None else 2**62,
+            digests,
         ),
     )
     return tuple(rows.snapshot(environment, row) for row in found)

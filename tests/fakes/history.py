@@ -84,7 +84,12 @@ class HistoryFake:
         return {key: at for (name, key), (at, _) in self.patches.items() if name == environment}
 
     def snapshots(
-        self, environment: str, *, since: datetime, until: datetime | None = None
+        self,
+        environment: str,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        digests: bool = False,
     ) -> tuple[Snapshot, ...]:
         """See the port."""
         self._check(since, *([until] if until is not None else []))
@@ -94,6 +99,7 @@ class HistoryFake:
             if one.environment == environment
             and since <= one.at
             and (until is None or one.at <= until)
+            and (digests or one.kind is not SnapshotKind.DIGEST)
         ]
         return tuple(sorted(found, key=lambda one: one.at))
 

@@ -18,7 +18,7 @@ from bot.core.errors import StorageError
 from bot.core.history import Exposure, SnapshotKind
 from bot.core.judgement import Status
 from bot.core.nodes import Patch
-from bot.store.history import KEPT, HistoryDatabase
+from bot.store.history import DIGESTS_KEPT, KEPT, HistoryDatabase
 from tests.core.histories import DAY, NOW, key, node, package, rollup, snapshot
 
 OPENSSL, KERNEL = package("openssl"), package("kernel", cve_ids=("CVE-2026-1", "CVE-2026-2"))
@@ -114,6 +114,35 @@ def test_a_run_has_one_snapshot(history: HistoryDatabase) -> None:
     after_run = replace(snapshot(), kind=SnapshotKind.RUN, run="X-1")
     assert history.record(after_run, ())
     assert not history.record(replace(after_run, at=NOW + HOUR), ())
+
+
+def test_what_a_digest_was_made_from_is_kept_beside_the_others(history: HistoryDatabase) -> None:
+    """Of the same reading or another one; only who asks for it gets it, and it goes after 35 days."""
+    told = replace(snapshot(complete=False), kind=SnapshotKind.DIGEST)
+    half, whole = snapshot(complete=False), snapshot(NOW + HOUR)
+    assert history.record(told, (node(1),))
+    assert not history.record(told, (node(1),))
+    assert history.record(half, (node(1),))
+    assert history.record(whole, (node(2),))
+    assert not history.record(replace(told, at=NOW + HOUR / 2), (node(3),))
+    assert history.record(replace(told, at=NOW + HOUR), (node(2),))
+    assert history.snapshots("prod", since=NOW) == (whole,)
+    kept = history.snapshots("prod", since=NOW, digests=True)
+    assert {(one.at, one.kind.value) for one in kept} == {
+        (NOW, "digest"),
+        (NOW + HOUR, "daily"),
+        (NOW + HOUR, "digest"),
+    }
+    assert history.nodes_at("prod", NOW) == (node(1),)
+    assert history.nodes_at("prod", NOW + HOUR) == (node(2),)
+    later = snapshot(NOW + DIGESTS_KEPT + HOUR / 2)
+    assert history.record(later, ())
+    kept = history.snapshots("prod", since=NOW, digests=True)
+    assert {(one.at, one.kind.value) for one in kept} == {
+        (NOW + HOUR, "daily"),
+        (NOW + HOUR, "digest"),
+        (later.at, "daily"),
+    }
 
 
 def test_a_record_that_fails_leaves_nothing(history: HistoryDatabase) -> None:

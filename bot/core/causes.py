@@ -197,7 +197,8 @@ def _why_it_broke(was: NodeState, now: NodeState, evidence: Evidence) -> Why:
     opened = evidence.opened(was)
     tried = failed_run(was, now, evidence)
     if now.failed > was.failed or tried is not None:
-        return Cause.FAILED_INSTALL, tried.id if tried else _run_on(now, evidence), opened
+        blamed = _failed_on(now, evidence)
+        return Cause.FAILED_INSTALL, blamed.id if blamed else "", opened
     if now.key in evidence.waivers_ended and not opened:
         return Cause.WAIVER_ENDED, "", ()
     if now.installed_pending_reboot > was.installed_pending_reboot and now.missing <= was.missing:
@@ -222,11 +223,19 @@ def failed_run(was: NodeState, now: NodeState, evidence: Evidence) -> RunOnNodes
 
     What was released after the run is not its fault, nor is what somebody else's Install has done since.
     """
-    last = _last([run for run in evidence.runs if run.installs and now.key in run.nodes])
-    if last is None or now.key in last.helped or _installed_since(now, last.ended_at):
+    last = _failed_on(now, evidence)
+    if last is None:
         return None
     left = any(one.first_seen <= last.ended_at for one in evidence.opened(was))
     return last if left or was.status is Status.NON_COMPLIANT else None
+
+
+def _failed_on(now: NodeState, evidence: Evidence) -> RunOnNodes | None:
+    """The last Install of ours on the node, None where it succeeded there or somebody else's came later."""
+    last = _last([run for run in evidence.runs if run.installs and now.key in run.nodes])
+    if last is None or now.key in last.helped or _installed_since(now, last.ended_at):
+        return None
+    return last
 
 
 def _run_on(now: NodeState, evidence: Evidence) -> str:

@@ -172,6 +172,15 @@ def test_a_failed_install_of_somebody_else_is_not_blamed_on_the_run() -> None:
     assert why(was, now, opened(1, hour=15), runs=(good,)) == ("failed_install", "")
 
 
+def test_a_run_that_succeeded_is_not_blamed_for_what_failed_there() -> None:
+    """Somebody else's Install failed; that a scan came after it hides whose it was. A run that failed is named."""
+    was = node(1)
+    now = scanned(was, 17, failed=1)
+    assert why(was, now, opened(1, hour=15), runs=(run("X-12", 3, 1),)) == ("failed_install", "")
+    bad = run("X-12", 16, failed=(1,))
+    assert why(was, now, runs=(bad,)) == ("failed_install", "X-12"), "its patches are not read yet"
+
+
 def test_a_failed_run_is_not_told_again_after_somebody_elses_install() -> None:
     """What the node is like now is the result of that."""
     was = broken(1)

@@ -201,7 +201,9 @@ def _why_it_broke(was: NodeState, now: NodeState, evidence: Evidence) -> Why:
         return Cause.FAILED_INSTALL, blamed.id if blamed else "", opened
     if now.key in evidence.waivers_ended and not opened:
         return Cause.WAIVER_ENDED, "", ()
-    if now.installed_pending_reboot > was.installed_pending_reboot and now.missing <= was.missing:
+    waits = now.installed_pending_reboot > was.installed_pending_reboot
+    lacks = now.missing > was.missing or any(one.patch.state == "Missing" for one in opened)
+    if waits and not lacks:
         return Cause.PENDING_REBOOT, _run_on(now, evidence), opened
     rejected = now.installed_rejected > was.installed_rejected
     other = was.baseline_id != now.baseline_id or (

@@ -83,7 +83,8 @@ class Group:
 def compare(before: View, after: View, between: Between) -> tuple[Change, ...]:
     """Every node that got worse or better, in the order of the keys.
 
-    A node that stays non-compliant got worse (better) when more (less) is open on it; that adds nothing to the counts.
+    A node that stays non-compliant got worse (better) when more (less) is open on it, and worse when as much is open
+    but some of it is new; that adds nothing to the counts.
     """
     evidence = Evidence(before, after, between)
     keys = sorted({*evidence.was, *evidence.now})
@@ -134,14 +135,16 @@ def _change(key: NodeKey, evidence: Evidence) -> Change | None:
 
 
 def _within(was: NodeState, now: NodeState, evidence: Evidence) -> Change | None:
-    """A node that stays non-compliant."""
+    """A node that stays non-compliant. As many open patches as before may be other ones."""
     more = _open_on(now) - _open_on(was)
     bad = Status.NON_COMPLIANT
     if more < 0:
         return _told(now, bad, bad, why_better(was, now, evidence))
     failing = now.failed > was.failed or failed_run(was, now, evidence) is not None
-    if more or failing or now.key in evidence.waivers_ended:
+    if more or failing or now.key in evidence.waivers_ended or evidence.opened(was):
         return _told(now, bad, bad, why_worse(was, now, evidence))
+    if evidence.closed(was):
+        return _told(now, bad, bad, why_better(was, now, evidence))
     return None
 
 

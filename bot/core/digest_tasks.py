@@ -11,7 +11,14 @@ from typing import Final
 
 from bot.core.causes import Cause
 from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
-from bot.core.digest_words import LINES, approval_line, beside, run_line, waiver_line
+from bot.core.digest_words import (
+    LINES,
+    approval_line,
+    beside,
+    run_line,
+    soon_line,
+    waiver_line,
+)
 from bot.core.runs import RunState
 from bot.core.wording import counted, listed, span
 
@@ -154,6 +161,7 @@ def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str
         *_blocked(report, missed),
         *_decisions(report),
         *_patching(report.environment, report.fleet),
+        *_later(report, report.fleet),
         *(run_line(one) for one in under_way),
         *(waiver_line(one, report.composed_at) for one in report.waivers_ending),
         *report.notices,
@@ -162,4 +170,11 @@ def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str
 
 def owner_still_open(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
     """The same for the nodes of an owner."""
-    return tuple(_patching(report.environment, one.part, one.owner))
+    return (*_patching(report.environment, one.part, one.owner), *_later(report, one.part))
+
+
+def _later(report: DigestReport, part: Part) -> Iterable[str]:
+    """What is due within the week, beside what is due today."""
+    for row in part.due:
+        if row.due > row.due_today:
+            yield soon_line(row, report.composed_at)

@@ -221,14 +221,23 @@ def due_line(row: DueRow, now: datetime, *, named: int = LINES) -> str:
         new = f" ({row.newly_breached:,} since the last digest)" if row.newly_breached else ""
         patches = counted(row.breached, "patch", "patches")
         late = f"{patches} past the deadline on {counted(row.breached_nodes, 'node')}{new}"
-    soon = ""
-    if row.due and row.next_due is not None:
-        first = f", the first in {span(row.next_due - now)}"
-        patches = counted(row.due, "patch", "patches")
-        soon = f"{patches} due this week on {counted(row.due_nodes, 'node')}{first}"
     ids = _patches(row.patches, row.more_patches, named)
-    what = "; ".join(part for part in (late, soon) if part)
+    what = "; ".join(part for part in (late, _soon(row, now)) if part)
     return f"{row.severity.capitalize()}: {what}{f'. {ids}' if ids else ''}."
+
+
+def soon_line(row: DueRow, now: datetime) -> str:
+    """What of a class is due within a week; empty where nothing is."""
+    soon = _soon(row, now)
+    return f"{row.severity.capitalize()}: {soon}." if soon else ""
+
+
+def _soon(row: DueRow, now: datetime) -> str:
+    if not row.due or row.next_due is None:
+        return ""
+    patches = counted(row.due, "patch", "patches")
+    first = f"the first in {span(row.next_due - now)}"
+    return f"{patches} due this week on {counted(row.due_nodes, 'node')}, {first}"
 
 
 def nothing_due(report: DigestReport) -> str:

@@ -161,6 +161,7 @@ def test_the_percentage_never_stands_alone() -> None:
         ({"runs": (run_line("X-14", monday().runs[0].state),)}, "X-14"),
         ({"fleet": quiet_part(due=monday().fleet.due[:1])}, "past the deadline"),
         ({"fleet": quiet_part(due=(TODAY,))}, "Install today: 4 critical patches due"),
+        ({"fleet": quiet_part(due=monday().fleet.due[1:])}, "Important: 6 patches due this week"),
         ({"read_only": "the ledger is older than its head"}, "older than its head"),
         ({"notices": ("The history could not be read.",)}, "history"),
         ({"gaps": (GAP,)}, "eu-west-1"),

@@ -325,6 +325,17 @@ def test_a_new_release_on_a_node_that_waits_for_a_reboot() -> None:
     assert why(was, now, opened(1), runs=(run("X-12", 5, 1),)) == ("new_release", "")
 
 
+def test_another_patch_instead_of_a_fixed_one_is_told() -> None:
+    """As many are missing as before, but one of them is new; the same where the old ones wait for a reboot."""
+    was = broken(1)
+    (change,) = changes(was, scanned(was), opened(1, "KB9"), closed(1, 17))
+    assert (change.why, change.patches) == (Cause.NEW_RELEASE, ("KB9",))
+    assert (change.non_compliant, change.unknown) == (0, 0)
+    now = scanned(was, missing=1, installed_pending_reboot=2)
+    assert why(was, now, opened(1, "KB9")) == ("new_release", "")
+    assert why(was, scanned(was), closed(1, 17, "X-12")) == ("run", "X-12")
+
+
 def test_progress_that_waits_for_a_reboot_is_nothing_worse() -> None:
     """Three missing became three that wait: the node counts as before, and that is told elsewhere."""
     was = broken(1)

@@ -29,8 +29,8 @@ from bot.core.digest_words import (
     better_line,
     compared,
     due_line,
+    due_lines,
     figures,
-    nothing_due,
     run_line,
     share,
     waiver_line,
@@ -174,11 +174,7 @@ def _shown(lines: Sequence[str], detail: _Detail) -> list[str]:
 
 
 def _due(report: DigestReport, part: Part, detail: _Detail) -> tuple[Block, ...]:
-    lines = [due_line(one, report.composed_at, named=detail.named) for one in part.due]
-    if report.details_missing and part is report.fleet:
-        nodes = counted(report.details_missing, "node")
-        lines.append(f"The patches of {nodes} are not read yet: what is due there is not known.")
-    return _listed("Due this week", lines or [nothing_due(report)], detail)
+    return _listed("Due this week", due_lines(report, part, named=detail.named), detail)
 
 
 def _runs(report: DigestReport, detail: _Detail) -> tuple[Block, ...]:

@@ -14,10 +14,9 @@ from bot.core.digest_words import (
     beside,
     better_line,
     compared,
-    due_line,
+    due_lines,
     figures,
     headline,
-    nothing_due,
     run_line,
     share,
     waiver_line,
@@ -25,7 +24,7 @@ from bot.core.digest_words import (
     worse_line,
 )
 from bot.core.summaries import about_gap
-from bot.core.wording import ago, counted
+from bot.core.wording import ago
 
 NAMED = 5
 
@@ -57,21 +56,13 @@ def digest_terminal(
         _part(
             "What got better, and by what", [better_line(one, named=NAMED) for one in fleet.better]
         ),
-        _part("Due this week", _due(report)),
+        _part("Due this week", due_lines(report, fleet, named=NAMED)),
         _part("Runs", [run_line(one) for one in (*report.runs, *report.ended_runs)]),
         _part("Nodes without data", [dark] if dark else []),
         _part("Waivers that end soon", [waiver_line(one, now) for one in report.waivers_ending]),
         _part("Owners with a channel of their own", [_owner(one) for one in report.owners]),
         _foot(report, zone),
     )
-
-
-def _due(report: DigestReport) -> list[str]:
-    lines = [due_line(one, report.composed_at, named=NAMED) for one in report.fleet.due]
-    if report.details_missing:
-        nodes = counted(report.details_missing, "node")
-        lines.append(f"The patches of {nodes} are not read yet: what is due there is not known.")
-    return lines or [nothing_due(report)]
 
 
 def _owner(one: OwnerPart) -> str:

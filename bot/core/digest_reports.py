@@ -93,7 +93,8 @@ class Part(Report):
     """A part of the fleet (all of it, or an owner's nodes), compared with the last digest.
 
     `before` is None where there is nothing to compare with. `joined` are counted and were not (new or started), `left`
-    the other way round (gone or stopped). `unchanged` says that no node got better or worse and nothing became due.
+    the other way round (gone or stopped). `unchanged` says that no node got better or worse and nothing became due. Of
+    `details_missing` non-compliant nodes the patches are not read yet, so what is due there is not known.
     """
 
     now: Standing
@@ -105,6 +106,7 @@ class Part(Report):
     due: tuple[DueRow, ...] = ()
     without_data: tuple[NamedNode, ...] = ()
     without_data_more: int = 0
+    details_missing: int = 0
     unchanged: bool = False
 
 

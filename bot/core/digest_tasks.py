@@ -15,6 +15,7 @@ from bot.core.digest_words import (
     LINES,
     approval_line,
     beside,
+    nodes_not_known,
     run_line,
     soon_line,
     waiver_line,
@@ -135,7 +136,11 @@ def _looking(environment: str, part: Part, owner: str = "") -> Iterable[str]:
 def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
     broken = part.now.nodes.non_compliant
     if broken:
-        due = "Nothing is due today" if report.deadlines else "No deadline is known yet"
+        due, unknown = "Nothing is due today", nodes_not_known(part)
+        if unknown:
+            due = f"What is due today is not known for {counted(unknown, 'node')}"
+        if not report.deadlines:
+            due = "No deadline is known yet"
         how = _how(f"install {report.environment}", owner)
         verb = "is" if broken == 1 else "are"
         plan = f"; plan a run{how}" if how else ""

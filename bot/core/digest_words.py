@@ -240,11 +240,31 @@ def _soon(row: DueRow, now: datetime) -> str:
     return f"{patches} due this week on {counted(row.due_nodes, 'node')}, {first}"
 
 
-def nothing_due(report: DigestReport) -> str:
-    """What is to be said where no patch is due; the deadlines may not be known yet."""
+def due_lines(report: DigestReport, part: Part, *, named: int = LINES) -> list[str]:
+    """What of each class is due, and of how many nodes that is not known; never empty."""
+    lines = [due_line(one, report.composed_at, named=named) for one in part.due]
+    if not lines and report.deadlines:
+        return [nothing_due(report, part)]
+    if part.details_missing:
+        nodes = counted(part.details_missing, "node")
+        lines.append(f"The patches of {nodes} are not read yet: what is due there is not known.")
+    return lines or [nothing_due(report, part)]
+
+
+def nothing_due(report: DigestReport, part: Part) -> str:
+    """What is to be said where no patch is due; the deadlines, or the patches of nodes, may not be known yet."""
     if not report.deadlines:
         return "What is due is not known: there is no history of patches yet."
-    return "Nothing is past its deadline, and nothing is due this week."
+    nodes, unknown = part.now.nodes.total, nodes_not_known(part)
+    if not unknown:
+        return "Nothing is past its deadline, and nothing is due this week."
+    others = "; on the others nothing is past its deadline or due this week"
+    return f"What is due is not known for {counted(unknown, 'node')}{others if unknown < nodes else ''}."
+
+
+def nodes_not_known(part: Part) -> int:
+    """Of how many nodes nobody knows what is due: without data that counts, or with patches that are not read."""
+    return part.now.nodes.unknown + part.details_missing
 
 
 def without_data(part: Part, now: datetime, *, named: int = LINES) -> str:

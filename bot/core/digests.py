@@ -42,7 +42,10 @@ DueOf: TypeAlias = Callable[[Exposure], DueDate | None]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that a part is made of. `exposures` are the open ones, `since` is the last digest."""
+    """All that a part is made of. `exposures` are the open ones, `since` is the last digest.
+
+    `known` are the ends of the operations whose patches are read, None where there is no history of patches.
+    """
 
     before: View | None
     after: View
@@ -51,6 +54,7 @@ class Seen:
     due_of: DueOf
     since: datetime | None
     now: datetime
+    known: Mapping[NodeKey, datetime] | None = None
 
 
 def whole(seen: Seen) -> Part:
@@ -79,6 +83,9 @@ def whole(seen: Seen) -> Part:
         due=due,
         without_data=tuple(_without_data(one) for one in dark[:NAMED]),
         without_data_more=max(0, len(dark) - NAMED),
+        details_missing=(
+            details_missing(seen.after.nodes, seen.known) if seen.known is not None else 0
+        ),
         unchanged=was is not None
         and not seen.changes
         and not (joined or left)
@@ -107,6 +114,7 @@ def of_owner(seen: Seen, owner: str) -> Part:
             seen.due_of,
             seen.since,
             seen.now,
+            seen.known,
         )
     )
 

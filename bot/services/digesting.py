@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 from bot.core.causes import Between, RunOnNodes, View
 from bot.core.comparing import compare
 from bot.core.digest_reports import ApprovalLine, DigestReport, OwnerPart, RunLine
-from bot.core.digests import DueDate, Seen, details_missing, of_owner, whole
+from bot.core.digests import DueDate, Seen, of_owner, whole
 from bot.core.errors import PatchbotError
 from bot.core.figures import (
     Judged,
@@ -140,6 +140,7 @@ class Digesting:
             lambda one: self._due(environment, one),
             since,
             now,
+            past.known,
         )
         fleet = whole(seen)
         rules = self._deadlines
@@ -152,9 +153,7 @@ class Digesting:
             fleet=fleet,
             attention=status_report(reading, now, stale_after).attention,
             deadlines=rules.rows(environment, still_open, now) if rules is not None else (),
-            details_missing=details_missing(after.nodes, past.known)
-            if past.known is not None
-            else 0,
+            details_missing=fleet.details_missing,
             gaps=tuple(gap_row(gap) for gap in reading.gaps),
             approvals=written.approvals,
             runs=written.runs,

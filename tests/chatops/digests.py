@@ -286,6 +286,7 @@ def random_digest(chance: Random) -> DigestReport:
             due=many(due, 3),
             without_data=many(node, 5),
             without_data_more=number(),
+            details_missing=number(),
             unchanged=chance.random() < 0.3,
         )
 

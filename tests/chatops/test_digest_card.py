@@ -29,7 +29,16 @@ from bot.core.history import Exposure
 from bot.core.nodes import Patch
 from bot.core.reports import GapRow
 from tests.chatops import digests as made
-from tests.chatops.digests import NOW, ago, monday, quiet, quiet_part, random_digest, run_line
+from tests.chatops.digests import (
+    NOW,
+    ago,
+    monday,
+    quiet,
+    quiet_part,
+    random_digest,
+    run_line,
+    standing,
+)
 from tests.commands import fleets
 from tests.commands.golden import assert_card, assert_text, in_terminal
 from tests.commands.test_limits import faults
@@ -54,7 +63,9 @@ def words(card: Card) -> str:
 
 FIRST = monday(
     since=None,
-    fleet=quiet_part(without_data_more=25).model_copy(update={"before": None, "unchanged": False}),
+    fleet=quiet_part(without_data_more=25, details_missing=61).model_copy(
+        update={"before": None, "unchanged": False}
+    ),
     approvals=(),
     runs=(),
     ended_runs=(),
@@ -133,6 +144,29 @@ def test_nothing_to_do_is_said() -> None:
     )
     report = quiet(unchanged=False, fleet=quiet_part().model_copy(update={"now": fine}))
     assert "Nothing to do today." in words(digest_card(report))
+
+
+def test_that_nothing_is_due_is_said_only_of_what_is_known() -> None:
+    """25 nodes have no data, of 5 the patches are not read: for all others nothing is due; for owners as well."""
+    part = quiet_part(details_missing=5).model_copy(update={"unchanged": False})
+    mine = OwnerPart(owner="payments", channel="C0000PAY1", part=part)
+    report = quiet(unchanged=False, fleet=part, owners=(mine,))
+    for told in (words(digest_card(report)), words(owner_card(report, "payments"))):
+        assert "What is due is not known for 30 nodes; on the others nothing is past" in told
+        assert "What is due today is not known for 30 nodes; 61 nodes are non-compliant" in told
+        assert "Nothing is" not in told
+    assert "What is due is not known for 30 nodes" in " ".join(shown(report).split())
+    dark = part.model_copy(update={"now": standing(0, 5, 25)})
+    told = words(digest_card(report.model_copy(update={"fleet": dark})))
+    assert "What is due is not known for 30 nodes." in told
+
+
+def test_an_owner_hears_on_a_quiet_day_what_is_due_this_week() -> None:
+    mine = OwnerPart(
+        owner="payments", channel="C0000PAY1", part=quiet_part(due=monday().fleet.due[1:])
+    )
+    card = owner_card(quiet(owners=(mine,)), "payments")
+    assert "Important: 6 patches due this week on 6 nodes, the first in" in card.text
 
 
 def test_a_quiet_day_is_one_line() -> None:

@@ -299,7 +299,23 @@ def test_patches_that_are_not_read_yet_are_counted(site: Site) -> None:
     assert site.digest().details_missing == 8
     site.opens(first, end, patch("KB1"))
     site.opens(second, end - timedelta(hours=1), patch("KB1"))
-    assert site.digest().details_missing == 7
+    report = site.digest()
+    assert (report.details_missing, report.fleet.details_missing) == (7, 7)
+
+
+def test_patches_that_are_not_read_yet_are_counted_for_each_owner(site: Site) -> None:
+    mine, other = site.fleet[0], site.fleet[1]
+    assert mine.state is not None
+    end = mine.state.operation_end_time
+    assert end is not None
+    site.reads(
+        *(replace(one, node=replace(one.node, owner="web")) for one in (mine, other)),
+        *(replace(one, node=replace(one.node, owner="db")) for one in site.fleet[2:]),
+    )
+    site.opens(mine, end, patch("KB1"))
+    report = site.digest()
+    (part,) = report.owners
+    assert (report.details_missing, part.part.details_missing) == (7, 1)
 
 
 def test_it_is_compared_with_the_last_snapshot_before_the_last_digest(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from bot.services.history import History
 COLLECTING_S = 60.0
 """How long a digest waits for what its nodes miss to be read; what is not read by then is told without its reason."""
 TREND_DAYS = 30
+REMEMBERED = 8
+"""Reports that are kept, each for the parts of its owners: one for each environment and digest before it."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +41,10 @@ class DigestMaking:
     clock: Clock
     draw_trend: Draw | None = None
     monotonic: Callable[[], float] = time.monotonic
-    _last: tuple[str, datetime | None, DigestReport] | None = field(default=None, init=False)
+    _reports: dict[tuple[str, datetime | None], DigestReport] = field(
+        default_factory=dict, init=False
+    )
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def compose(self, environment: str, since: datetime | None, now: datetime) -> DigestReport:
         """The report; the reading it is made from is kept, for the next one to compare with. Raises PatchbotError.
@@ -52,8 +58,7 @@ class DigestMaking:
             self.history.keep(reading, now)
         except PatchbotError as error:
             _log.warning("no snapshot of %s with its digest: %s", environment, error)
-        self._last = (environment, since, report)
-        return report
+        return self._remember(environment, since, report)
 
     def card(
         self,
@@ -104,7 +109,20 @@ class DigestMaking:
             _log.warning("what nodes of %s miss was not read: %s", environment, error)
 
     def _report(self, subscription: Subscription, slot: Slot) -> DigestReport:
-        last = self._last
-        if last is not None and last[:2] == (subscription.environment, slot.since):
-            return last[2]
-        return self.digesting.compose(subscription.environment, slot.since, self.clock())
+        environment, since = subscription.environment, slot.since
+        with self._lock:
+            known = self._reports.get((environment, since))
+        if known is not None:
+            return known
+        report = self.digesting.compose(environment, since, self.clock())
+        return self._remember(environment, since, report)
+
+    def _remember(
+        self, environment: str, since: datetime | None, report: DigestReport
+    ) -> DigestReport:
+        with self._lock:
+            self._reports.pop((environment, since), None)
+            self._reports[environment, since] = report
+            for oldest in list(self._reports)[:-REMEMBERED]:
+                del self._reports[oldest]
+        return report

@@ -6,16 +6,18 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.core.audit import Entry
 from bot.core.causes import Cause, Remedy
+from bot.core.digest_reports import DigestReport
 from bot.core.errors import AwsError, NotFound
 from bot.core.nodes import Observation
 from bot.core.readings import TargetReading
 from bot.core.schedules import Slot, Subscription, stored
-from bot.digest_making import DigestMaking
+from bot.digest_making import REMEMBERED, DigestMaking
 from bot.services import noticing
 from bot.services.compliance import Compliance
 from bot.services.digesting import Digesting
@@ -220,6 +222,35 @@ def test_owners_get_their_part_in_their_own_channel_once_a_day(desk: Desk) -> No
     assert again.owners_part(notice).text == card.text
     elsewhere = a_subscription(id="D-2", channel=OWNERS["payments"])
     assert desk.making.owners(elsewhere, slot) == (), "they have the whole digest there"
+
+
+def test_a_report_is_not_made_anew_for_each_owner(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither after another digest nor after a start; the last few are kept."""
+    composed: list[str] = []
+    compose = Digesting.compose
+
+    def counting(self: Digesting, environment: str, *given: Any, **more: Any) -> DigestReport:
+        composed.append(environment)
+        return compose(self, environment, *given, **more)
+
+    monkeypatch.setattr(Digesting, "compose", counting)
+    subscription, slot = desk.posted()
+    desk.making.compose("prod", slot.since, desk.now)
+    desk.making.compose("staging", None, desk.now)
+    (notice,) = desk.making.owners(subscription, slot)
+    desk.making.owners_part(notice)
+    assert composed == ["prod", "staging"]
+    again = desk.new_making()
+    again.owners_part(notice)
+    again.owners_part(notice)
+    assert composed == ["prod", "staging", "prod"]
+    for hours in range(REMEMBERED):
+        again.compose("staging", fleet.ago(hours=hours), desk.now)
+    composed.clear()
+    again.owners_part(notice)
+    assert composed == ["prod"]
 
 
 def test_a_part_of_a_digest_that_is_not_there_is_not_drawn(desk: Desk) -> None:

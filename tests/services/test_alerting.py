@@ -219,7 +219,7 @@ def test_a_window_that_failed_is_told_once_and_one_that_did_not_never(world: Ala
     (alert,) = world.alerts
     assert (alert.kind, alert.about, alert.nodes) == (
         AlertKind.WINDOW,
-        (envelopes.WINDOW,),
+        (f"{envelopes.WINDOW}, timed out, {fleet.ACCOUNT}/eu-central-1",),
         (),
     )
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from bot.core.figures import percent
-from bot.core.history import Exposure, Snapshot
+from bot.core.history import Exposure, Patched, Snapshot
 from bot.core.nodes import Patch
 from bot.core.trend_reports import DeadlineRow, TrendPoint, TrendReport, TrendRun
 from bot.core.wording import counted
@@ -167,19 +167,6 @@ def _rows(
     )
 
 
-def days_to_patch(exposures: Iterable[Exposure], *, since: datetime) -> tuple[int, float | None]:
-    """How many were patched since then, and their mean time from first seen to closed in days, one decimal.
-
-    What only another baseline was silent about is not patched.
-    """
-    ages = [
-        (one.closed_at - one.first_seen) / DAY
-        for one in exposures
-        if one.closed_at is not None and one.closed_at >= since and one.was_patched
-    ]
-    return len(ages), round(sum(ages) / len(ages), 1) if ages else None
-
-
 def forecast(
     exposures: Iterable[Exposure],
     deadlines: Deadlines,
@@ -237,6 +224,7 @@ def trend_report(
     days: int,
     snapshots: Sequence[Snapshot],
     exposures: Sequence[Exposure],
+    patched: Patched,
     runs: Sequence[TrendRun] = (),
     deadlines: Deadlines,
     known_since: datetime | None,
@@ -245,11 +233,10 @@ def trend_report(
 ) -> TrendReport:
     """`patchbot.trend/1` of the last `days` days.
 
-    `exposures` are those that are open and those closed in that time or in LOOKS_BACK, whichever is longer;
+    `exposures` are those that are open and those closed in LOOKS_BACK; `patched` is the sum of the last `days` days;
     `known_since` is when the history of the environment begins.
     """
     since = now - timedelta(days=days)
-    closed, mean = days_to_patch(exposures, since=since)
     dated = [(one, due(one, deadlines)) for one in exposures]
     day, why = _forecast(dated, now, known_since, waived)
     if details_missing and day == now.date():
@@ -262,8 +249,8 @@ def trend_report(
         points=_points(snapshots, since),
         runs=tuple(run for run in runs if run.ended_at >= since),
         deadlines=_rows(dated, deadlines, now, waived),
-        days_to_patch_mean=mean,
-        closed=closed,
+        days_to_patch_mean=patched.mean_days,
+        closed=patched.count,
         forecast=day,
         forecast_why=why,
         details_missing=details_missing,

@@ -16,7 +16,7 @@ from bot.core.deadlines import (
     trend_report,
     trend_run,
 )
-from bot.core.history import Exposure
+from bot.core.history import Exposure, Patched
 from bot.core.nodes import Patch
 from bot.core.reports import NodeCounts
 from tests.core.histories import DAY, NOW, key, package, snapshot
@@ -127,20 +127,17 @@ def report(*exposures: Exposure, days: int = 30, history: float = 60, missing: i
         days=days,
         snapshots=(),
         exposures=exposures,
+        patched=Patched(),
         deadlines=DEADLINES,
         known_since=NOW - history * DAY,
         details_missing=missing,
     )
 
 
-def test_the_mean_time_to_patch_is_over_what_was_closed_in_that_time() -> None:
-    found = report(exposure(20, closed=10), exposure(9, closed=4), exposure(99, closed=40))
-    assert (found.closed, found.days_to_patch_mean) == (2, 7.5)
-    assert report().days_to_patch_mean is None
-    silent = Exposure(
-        key(), package("vim"), NOW - DAY, NOW, NOW, baseline_id="pb-1", closing_baseline_id="pb-2"
-    )
-    assert report(silent).closed == 0  # another baseline does not ask for it: nobody patched it
+def test_the_mean_time_to_patch_has_one_decimal_and_none_is_no_mean() -> None:
+    assert Patched(2, 15 * DAY).mean_days == 7.5
+    assert Patched(3, 10 * DAY).mean_days == 3.3
+    assert Patched().mean_days is None
 
 
 def test_the_forecast_goes_on_at_the_net_rate_of_the_last_four_weeks() -> None:
@@ -197,6 +194,7 @@ def test_the_points_are_the_last_whole_snapshot_of_each_day() -> None:
         days=5,
         snapshots=[snapshot(NOW - 6 * DAY), morning, noon, half, alone],
         exposures=(),
+        patched=Patched(3, 10 * DAY),
         deadlines=DEADLINES,
         known_since=None,
     )
@@ -204,6 +202,7 @@ def test_the_points_are_the_last_whole_snapshot_of_each_day() -> None:
         (noon.at, 60.0),
         (alone.at, None),
     ]
+    assert (found.closed, found.days_to_patch_mean) == (3, 3.3)
 
 
 def test_only_an_install_that_happened_is_marked() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import StorageError
-from bot.core.history import Exposure, SnapshotKind
+from bot.core.history import Exposure, Patched, SnapshotKind
 from bot.core.judgement import Status
 from bot.core.nodes import Patch
 from bot.store.history import KEPT, HistoryDatabase
@@ -48,6 +48,7 @@ def test_before_the_first_record_there_is_no_history_and_no_file(
     assert history.snapshots("prod", since=NOW) == ()
     assert history.nodes_at("prod", NOW) == ()
     assert history.exposures("prod", closed_since=NOW) == ()
+    assert history.patched("prod", since=NOW) == Patched()
     assert history.patches_known_at("prod") == {}
     assert not path.exists()
 
@@ -246,6 +247,27 @@ def test_what_is_older_than_is_kept_goes(history: HistoryDatabase, path: Path) -
         for table, count in (("snapshot", 1), ("closed", 0), ("span", 2), ("exposure", 1)):
             assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (count,), table
     assert [one.key for one in history.exposures("prod")] == [key(3)]
+
+
+def test_what_was_patched_is_summed_over_the_nodes_of_the_environment(
+    history: HistoryDatabase,
+) -> None:
+    """Neither what is open, nor what another baseline is silent about, nor what was closed before."""
+    reported(history, OPENSSL, KERNEL, rollup("2026-02", 1))
+    reported(history, KERNEL, rollup("2026-02", 1), at=NOW + DAY)
+    reported(history, rollup("2026-02", 1), at=NOW + 3 * DAY)
+    reported(history, at=NOW + 4 * DAY, baseline_id="pb-2")
+    reported(history, OPENSSL, KERNEL, number=2, at=NOW + DAY)
+    reported(history, KERNEL, number=2, at=NOW + 3 * DAY)
+    history.record_patches("dev", key(3), (OPENSSL,), at=NOW, baseline_id="pb-1")
+    history.record_patches("dev", key(3), (), at=NOW + 3 * DAY, baseline_id="pb-1")
+    assert history.patched("prod", since=NOW) == Patched(3, 6 * DAY)
+    assert history.patched("prod", since=NOW + 3 * DAY) == Patched(2, 5 * DAY)
+    assert history.patched("prod", since=NOW + 3 * DAY + HOUR / 7200) == Patched()
+    assert history.patched("dev", since=NOW) == Patched(1, 3 * DAY)
+    assert history.patched("staging", since=NOW) == Patched()
+    dev = history.exposures("dev", closed_since=NOW)
+    assert [one.key for one in dev] == [key(3)]
 
 
 def test_environments_are_kept_apart(history: HistoryDatabase) -> None:

@@ -96,7 +96,7 @@ class Exposure:
 
     @property
     def was_patched(self) -> bool:
-        """Closed by the word of the baseline that had reported it; another baseline may only not ask for it."""
+        """Closed for good: another baseline may only not ask for it. See WAITS in bot/core/exposures.py."""
         return not self.is_open and self.closing_baseline_id == self.baseline_id
 
     def age(self, now: datetime) -> timedelta:

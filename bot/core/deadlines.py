@@ -177,8 +177,9 @@ def forecast(
 ) -> tuple[date | None, str]:
     """The day on which nothing is breached any more, and what that rests on; or None, and why there is none.
 
-    The rate is that of the last LOOKS_BACK, or of as much as is known: breached patches that were closed, less those
-    that became breached. `exposures` must hold all that were closed in that time.
+    The rate is that of the last LOOKS_BACK, or of as much as is known: breached patches that were patched, less those
+    that became breached. What only another baseline is silent about counts as neither. `exposures` must hold all that
+    were closed in that time.
     """
     dated = ((one, due(one, deadlines)) for one in exposures)
     return _forecast(dated, now, known_since, waived)
@@ -195,7 +196,7 @@ def _forecast(
     breached = closed = became = 0
     for exposure, found in dated:
         at = found.at
-        if at > now or waived(exposure):
+        if at > now or waived(exposure) or not (exposure.is_open or exposure.was_patched):
             continue
         if exposure.closed_at is None:
             breached += 1

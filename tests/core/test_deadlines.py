@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -160,6 +161,15 @@ def test_what_became_overdue_and_was_closed_since_counts_for_both() -> None:
 def test_what_was_closed_in_time_does_not_help_the_overdue() -> None:
     found = report(*[exposure(10, closed=5)] * 20, exposure(50))
     assert "0 overdue patches were closed" in found.forecast_why
+
+
+def test_what_only_another_baseline_is_silent_about_was_not_fixed() -> None:
+    """A change of baseline that drops twenty overdue patches is no rate to go on at."""
+    dropped = replace(exposure(60, closed=5), baseline_id="pb-1", closing_baseline_id="pb-2")
+    lately = replace(exposure(10, closed=1), baseline_id="pb-1", closing_baseline_id="pb-2")
+    found = report(*[dropped] * 20, lately, exposure(60, closed=2), exposure(50))
+    assert "1 overdue patches were closed and 0 became overdue" in found.forecast_why
+    assert found.forecast == (NOW + 28 * DAY).date()
 
 
 def test_a_forecast_needs_a_week_of_history() -> None:

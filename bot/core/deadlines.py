@@ -204,7 +204,7 @@ def _forecast(
         elif exposure.closed_at > since and at < exposure.closed_at:
             closed += 1
             became += at > since
-    if not breached:
+    if not breached and known_since is not None:
         return now.date(), "nothing is past its deadline"
     days = length // DAY
     if length < LEAST_HISTORY:
@@ -230,24 +230,27 @@ def trend_report(
     deadlines: Deadlines,
     known_since: datetime | None,
     details_missing: int = 0,
+    unclear: int = 0,
     waived: Callable[[Exposure], bool] = nothing_waived,
 ) -> TrendReport:
     """`patchbot.trend/1` of the last `days` days.
 
     `exposures` are those that are open and those closed in LOOKS_BACK; `patched` is the sum of the last `days` days;
-    `known_since` is when the history of the environment begins.
+    `known_since` is when the history of the environment begins. `unclear` nodes are unknown or without details: while
+    there are any, nobody can say that nothing is past its deadline.
     """
     since = now - timedelta(days=days)
     dated = [(one, due(one, deadlines)) for one in exposures]
     day, why = _forecast(dated, now, known_since, waived)
-    if details_missing and day == now.date():
-        nodes = counted(details_missing, "node")
-        day, why = None, f"the patches of {nodes} are not read yet"
+    points = _points(snapshots, since)
+    doubt = _doubt(points[-1] if points else None, max(unclear, details_missing))
+    if doubt and day == now.date():
+        day, why = None, doubt
     return TrendReport(
         environment=environment,
         as_of=now,
         days=days,
-        points=_points(snapshots, since),
+        points=points,
         runs=tuple(run for run in runs if run.ended_at >= since),
         deadlines=_rows(dated, deadlines, now, waived),
         days_to_patch_mean=patched.mean_days,
@@ -256,6 +259,16 @@ def trend_report(
         forecast_why=why,
         details_missing=details_missing,
     )
+
+
+def _doubt(last: TrendPoint | None, unclear: int) -> str:
+    """Why nobody knows what is past its deadline now; empty when all of the fleet is known."""
+    nodes = max(unclear, last.nodes.unknown if last is not None else 0)
+    if nodes:
+        return f"what {counted(nodes, 'node')} {'misses' if nodes == 1 else 'miss'} is not known"
+    if last is not None and not last.complete:
+        return "what a part of the fleet misses is not known"
+    return ""
 
 
 def _points(snapshots: Iterable[Snapshot], since: datetime) -> tuple[TrendPoint, ...]:

@@ -17,12 +17,13 @@ from bot.core.deadlines import (
     trend_report,
     trend_run,
 )
-from bot.core.history import Exposure, Patched
+from bot.core.history import Exposure, Patched, Snapshot
 from bot.core.nodes import Patch
 from bot.core.reports import NodeCounts
 from tests.core.histories import DAY, NOW, key, package, snapshot
 
 DEADLINES = Deadlines()
+HOUR = timedelta(hours=1)
 CRITICAL, IMPORTANT, OTHER = SeverityClass
 
 
@@ -121,17 +122,25 @@ def test_the_rows_add_up_and_the_waived_stand_apart_with_their_clock_running() -
     assert (again.breached, again.oldest_first_seen) == (1, NOW - 20 * DAY)
 
 
-def report(*exposures: Exposure, days: int = 30, history: float = 60, missing: int = 0):  # type: ignore[no-untyped-def]
+def report(  # type: ignore[no-untyped-def]
+    *exposures: Exposure,
+    days: int = 30,
+    history: float = 60,
+    missing: int = 0,
+    unclear: int = 0,
+    snapshots: tuple[Snapshot, ...] = (),
+):
     return trend_report(
         "prod",
         now=NOW,
         days=days,
-        snapshots=(),
+        snapshots=snapshots,
         exposures=exposures,
         patched=Patched(),
         deadlines=DEADLINES,
         known_since=NOW - history * DAY,
         details_missing=missing,
+        unclear=unclear,
     )
 
 
@@ -186,7 +195,58 @@ def test_with_nothing_overdue_it_is_today_unless_patches_are_not_read_yet() -> N
     assert report(exposure(1)).forecast == NOW.date()
     found = report(exposure(1), missing=3)
     assert (found.forecast, found.details_missing) == (None, 3)
-    assert "3 nodes" in found.forecast_why
+    assert found.forecast_why == "what 3 nodes miss is not known"
+    assert report(exposure(1), missing=1).forecast_why == "what 1 node misses is not known"
+
+
+KNOWN = NodeCounts(total=9, compliant=9)
+UNKNOWN = NodeCounts(total=10, compliant=8, unknown=2)
+
+
+@pytest.mark.parametrize(
+    ("last", "unclear", "why"),
+    [
+        (snapshot(NOW - HOUR, nodes=KNOWN), 0, "nothing is past its deadline"),
+        (snapshot(NOW - HOUR, nodes=UNKNOWN), 0, "what 2 nodes miss is not known"),
+        (snapshot(NOW - HOUR, nodes=UNKNOWN), 3, "what 3 nodes miss is not known"),
+        (
+            snapshot(NOW - HOUR, nodes=KNOWN, complete=False),
+            0,
+            "what a part of the fleet misses is not known",
+        ),
+    ],
+)
+def test_nothing_is_past_its_deadline_only_when_all_of_the_fleet_is_known(
+    last: Snapshot, unclear: int, why: str
+) -> None:
+    """An outage of yesterday is no doubt of today."""
+    before = snapshot(NOW - DAY - HOUR, nodes=UNKNOWN, complete=False)
+    found = report(exposure(1), unclear=unclear, snapshots=(before, last))
+    known = why.startswith("nothing")
+    assert (found.forecast, found.forecast_why) == (NOW.date() if known else None, why)
+
+
+def test_a_later_day_is_forecast_whatever_is_not_known() -> None:
+    """It is of what is known to be overdue; the caveats say what is not."""
+    last = snapshot(NOW - HOUR, nodes=UNKNOWN, complete=False)
+    closed = [exposure(60, closed=1), exposure(60, closed=2)]
+    found = report(exposure(50), *closed, unclear=2, snapshots=(last,))
+    assert found.forecast == (NOW + 14 * DAY).date()
+
+
+def test_without_any_history_nothing_is_forecast() -> None:
+    found = trend_report(
+        "prod",
+        now=NOW,
+        days=30,
+        snapshots=(),
+        exposures=(),
+        patched=Patched(),
+        deadlines=DEADLINES,
+        known_since=None,
+    )
+    assert found.forecast is None
+    assert found.forecast_why == "too little data: 0 days of history, 7 are needed"
 
 
 def test_what_is_years_away_is_no_date() -> None:

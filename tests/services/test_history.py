@@ -362,3 +362,18 @@ def test_a_trend_of_400_days_loads_what_the_forecast_looks_at_and_sums_up_the_re
     assert (found.closed, found.days_to_patch_mean) == (6, 1.5) == (len(ages), sum(ages) / 6)
     short = world.new_history().trend("prod", 7)
     assert (short.closed, short.days_to_patch_mean) == (1, 4.0)
+
+
+def test_a_trend_names_each_node_once_whose_patches_nobody_knows(world: World) -> None:
+    """i-1 is not read yet, i-3 was never scanned, and i-4 is both: its scan is old, and was not read."""
+    world.scanned("i-4", OPENSSL)
+    world.now += 20 * DAY
+    world.scanned("i-1", OPENSSL)
+    world.scanned("i-2")
+    node = ManagedNode("i-3", ACCOUNT, REGION)
+    world.aws.put(FakeNode(node, None, {"Environment": "prod"}))
+    world.history.record("prod")
+    found = world.history.trend("prod", 30)
+    assert found.points[-1].nodes.unknown == 2
+    assert (found.details_missing, found.forecast) == (2, None)
+    assert found.forecast_why == "what 3 nodes miss is not known"

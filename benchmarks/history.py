@@ -226,6 +226,7 @@ def queries(directory: Path, *, nodes: int, patches: int, days: int) -> bool:
                 days=30,
                 snapshots=history.snapshots("prod", since=since),
                 exposures=exposures,
+                patched=history.patched("prod", since=since),
                 deadlines=Deadlines(),
                 known_since=since,
             ),

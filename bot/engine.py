@@ -93,6 +93,7 @@ class Engine:
             lambda: self.worker.troubles if self.worker is not None else (),
             lambda: self.worker is not None and self.worker.is_alive,
             self.clock,
+            self.history,
         )
 
     def _draw(self, notice: Notice, making: DigestMaking, rules: Mapping[str, ChangeRules]) -> Card:

@@ -81,6 +81,7 @@ class Metrics:
         figures = (
             ("patchbot_ledger_read_only", "1 where nothing can be changed", upkeep.frozen),
             ("patchbot_worker_jobs_failing", "Jobs of the worker that fail now", upkeep.failing),
+            ("patchbot_history_broken", "1 where history cannot be kept", upkeep.history_broken),
             ("patchbot_notices_unposted", "Messages that could not be posted", upkeep.unseen),
             (
                 "patchbot_notice_oldest_due_seconds",

@@ -13,9 +13,12 @@ from bot.core.ports import Clock
 from bot.core.runs import RunState
 from bot.core.wording import counted, listed, span
 from bot.services.doctor import Finding, Outcome
+from bot.services.history import History
 from bot.services.installs import MEND
 
 NAMED = 3
+LOOKED_BACK = timedelta(days=30)
+SNAPSHOT_LATE = timedelta(days=2)
 _UNSEEN = frozenset({NoticeState.FAILED, NoticeState.LOST})
 
 
@@ -38,6 +41,7 @@ class Upkeep:
     troubles: Callable[[], Sequence[Trouble]]
     is_alive: Callable[[], bool]
     clock: Clock
+    history: History | None = None
 
     def findings(self) -> Iterator[Finding]:
         """What the doctor says of it. Raises StorageError where the ledger cannot even be read."""
@@ -50,6 +54,42 @@ class Upkeep:
             )
         yield from self._work()
         yield from self._messages()
+        yield from self._history()
+
+    def _history(self) -> Iterator[Finding]:
+        """Whether first-seen dates and snapshots are kept: without them nobody knows what is due."""
+        if self.history is None:
+            return
+        ages: list[timedelta] = []
+        for environment in self.history.environments:
+            try:
+                last = self.history.store.snapshots(environment, since=self.clock() - LOOKED_BACK)
+            except StorageError as error:
+                hint = "Put the newest history-….db of the backups in its place (docs/history.md)."
+                yield Finding("history", Outcome.FAILED, error.message, hint)
+                return
+            if last:
+                ages.append(self.clock() - last[-1].at)
+            else:
+                told = f"has no snapshot of {environment} of the last {LOOKED_BACK.days} days"
+                yield Finding(
+                    "history", Outcome.WARNING, told, "Can it be read? `/patch status` says."
+                )
+        if ages:
+            told = f"is kept; the last snapshot is {span(max(ages))} old"
+            outcome = Outcome.OK if max(ages) < SNAPSHOT_LATE else Outcome.WARNING
+            yield Finding("history", outcome, told, "" if outcome is Outcome.OK else "See its log.")
+
+    def history_broken(self) -> float:
+        """1 where the history cannot be read."""
+        if self.history is None:
+            return 0.0
+        try:
+            for environment in self.history.environments:
+                self.history.store.snapshots(environment, since=self.clock() - LOOKED_BACK)
+        except StorageError:
+            return 1.0
+        return 0.0
 
     def _work(self) -> Iterator[Finding]:
         if not self.is_alive():

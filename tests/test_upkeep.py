@@ -16,6 +16,8 @@ from bot.core.ledger import Notice, NoticeState
 from bot.metrics import Metrics
 from bot.services.compliance import Compliance
 from bot.services.doctor import Finding, Outcome
+from bot.services.history import History
+from bot.store.history import HistoryDatabase
 from bot.upkeep import Upkeep, measured
 from tests.commands import fleet
 from tests.worker.site import Site, a_plan
@@ -96,3 +98,28 @@ def test_the_figures_are_in_the_metrics(site: Site) -> None:
     assert "patchbot_worker_jobs_failing 0.0" in text
     (site.directory / "ledger.db").unlink()
     assert math.isnan(measured(upkeep(site).unseen)())
+
+
+def test_a_history_that_cannot_be_read_is_told(site: Site) -> None:
+    """Without it nobody knows what is due; a digest alone would look as if nothing were."""
+    compliance = Compliance(
+        fleet.ENVIRONMENTS,
+        fleet.gateway(),
+        fleet.store(),
+        clock=site.aws.now,
+        time_to_live=timedelta(minutes=10),
+    )
+    path = site.directory / "history.db"
+    history = History(HistoryDatabase(path), compliance, deadlines={}, clock=site.aws.now)
+    kept = replace(upkeep(site), history=history)
+    found = [one for one in kept.findings() if one.subject == "history"]
+    assert {one.outcome for one in found} == {Outcome.WARNING}, "there is no snapshot yet"
+    assert kept.history_broken() == 0
+    path.write_bytes(b"no database " * 1000)
+    broken = replace(
+        kept, history=History(HistoryDatabase(path), compliance, deadlines={}, clock=site.aws.now)
+    )
+    (told,) = [one for one in broken.findings() if one.subject == "history"]
+    assert told.outcome is Outcome.FAILED
+    assert "history-" in told.hint
+    assert broken.history_broken() == 1

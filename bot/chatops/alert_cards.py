@@ -93,8 +93,12 @@ def _buttons(alert: Alert) -> list[Element]:
         Show.FORM,
         cards.sentence("install", environment, **only),
         name="install",
-        style="primary",
+        style="primary" if alert.nodes else None,
     )
     if alert.kind is AlertKind.INSTALL:
         return [scan, listed, status]
+    if (
+        not alert.nodes
+    ):  # a window does not say which nodes it was for: the plan would be for all of them
+        return [listed, install, status]
     return [install, listed, status]

@@ -272,7 +272,7 @@ def of_window(fact: WindowFact, environment: str) -> Sign:
         f"window/{fact.account}/{fact.region}/{fact.execution_id}",
         fact.at,
         fact.heard_at,
-        about=fact.window_id,
+        about=f"{fact.window_id}, {fact.status.lower().replace('_', ' ')}, {fact.account}/{fact.region}",
     )
 
 

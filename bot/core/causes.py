@@ -271,7 +271,8 @@ def why_better(was: NodeState, now: NodeState | None, evidence: Evidence) -> Why
     if run is not None:
         return Remedy.RUN, run.id, closed
     if _installed_since(now, evidence.known_until(was)):
-        return Remedy.INSTALL, "", closed
+        ours = _our_install(now, evidence)
+        return (Remedy.RUN, ours.id, closed) if ours is not None else (Remedy.INSTALL, "", closed)
     if was.status is Status.NON_COMPLIANT and was.baseline_id != now.baseline_id:
         return Remedy.BASELINE, now.baseline_id, closed
     return Remedy.SCAN, "", closed
@@ -293,6 +294,21 @@ def _helpful_run(
         ]
     )
     return None if last is None or _installed_since(now, last.ended_at) else last
+
+
+def _our_install(now: NodeState, evidence: Evidence) -> RunOnNodes | None:
+    """The run of ours whose Install was the last operation on the node, also where it did not get through with it."""
+    end = now.operation_end_time
+    return _last(
+        [
+            run
+            for run in evidence.runs
+            if run.installs
+            and now.key in run.nodes
+            and end is not None
+            and run.started_at <= end <= run.ended_at
+        ]
+    )
 
 
 def _closed_after(exposure: Exposure, moment: datetime) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from bot.core.figures import percent
-from bot.core.history import Exposure, Snapshot
+from bot.core.history import Exposure, Patched, Snapshot
 from bot.core.nodes import Patch
 from bot.core.trend_reports import DeadlineRow, TrendPoint, TrendReport, TrendRun
 from bot.core.wording import counted
@@ -167,19 +167,6 @@ def _rows(
     )
 
 
-def days_to_patch(exposures: Iterable[Exposure], *, since: datetime) -> tuple[int, float | None]:
-    """How many were patched since then, and their mean time from first seen to closed in days, one decimal.
-
-    What only another baseline was silent about is not patched.
-    """
-    ages = [
-        (one.closed_at - one.first_seen) / DAY
-        for one in exposures
-        if one.closed_at is not None and one.closed_at >= since and one.was_patched
-    ]
-    return len(ages), round(sum(ages) / len(ages), 1) if ages else None
-
-
 def forecast(
     exposures: Iterable[Exposure],
     deadlines: Deadlines,
@@ -190,8 +177,9 @@ def forecast(
 ) -> tuple[date | None, str]:
     """The day on which nothing is breached any more, and what that rests on; or None, and why there is none.
 
-    The rate is that of the last LOOKS_BACK, or of as much as is known: breached patches that were closed, less those
-    that became breached. `exposures` must hold all that were closed in that time.
+    The rate is that of the last LOOKS_BACK, or of as much as is known: breached patches that were patched, less those
+    that became breached. What only another baseline is silent about counts as neither. `exposures` must hold all that
+    were closed in that time.
     """
     dated = ((one, due(one, deadlines)) for one in exposures)
     return _forecast(dated, now, known_since, waived)
@@ -208,7 +196,7 @@ def _forecast(
     breached = closed = became = 0
     for exposure, found in dated:
         at = found.at
-        if at > now or waived(exposure):
+        if at > now or waived(exposure) or not (exposure.is_open or exposure.was_patched):
             continue
         if exposure.closed_at is None:
             breached += 1
@@ -216,7 +204,7 @@ def _forecast(
         elif exposure.closed_at > since and at < exposure.closed_at:
             closed += 1
             became += at > since
-    if not breached:
+    if not breached and known_since is not None:
         return now.date(), "nothing is past its deadline"
     days = length // DAY
     if length < LEAST_HISTORY:
@@ -237,37 +225,50 @@ def trend_report(
     days: int,
     snapshots: Sequence[Snapshot],
     exposures: Sequence[Exposure],
+    patched: Patched,
     runs: Sequence[TrendRun] = (),
     deadlines: Deadlines,
     known_since: datetime | None,
     details_missing: int = 0,
+    unclear: int = 0,
     waived: Callable[[Exposure], bool] = nothing_waived,
 ) -> TrendReport:
     """`patchbot.trend/1` of the last `days` days.
 
-    `exposures` are those that are open and those closed in that time or in LOOKS_BACK, whichever is longer;
-    `known_since` is when the history of the environment begins.
+    `exposures` are those that are open and those closed in LOOKS_BACK; `patched` is the sum of the last `days` days;
+    `known_since` is when the history of the environment begins. `unclear` nodes are unknown or without details: while
+    there are any, nobody can say that nothing is past its deadline.
     """
     since = now - timedelta(days=days)
-    closed, mean = days_to_patch(exposures, since=since)
     dated = [(one, due(one, deadlines)) for one in exposures]
     day, why = _forecast(dated, now, known_since, waived)
-    if details_missing and day == now.date():
-        nodes = counted(details_missing, "node")
-        day, why = None, f"the patches of {nodes} are not read yet"
+    points = _points(snapshots, since)
+    doubt = _doubt(points[-1] if points else None, max(unclear, details_missing))
+    if doubt and day == now.date():
+        day, why = None, doubt
     return TrendReport(
         environment=environment,
         as_of=now,
         days=days,
-        points=_points(snapshots, since),
+        points=points,
         runs=tuple(run for run in runs if run.ended_at >= since),
         deadlines=_rows(dated, deadlines, now, waived),
-        days_to_patch_mean=mean,
-        closed=closed,
+        days_to_patch_mean=patched.mean_days,
+        closed=patched.count,
         forecast=day,
         forecast_why=why,
         details_missing=details_missing,
     )
+
+
+def _doubt(last: TrendPoint | None, unclear: int) -> str:
+    """Why nobody knows what is past its deadline now; empty when all of the fleet is known."""
+    nodes = max(unclear, last.nodes.unknown if last is not None else 0)
+    if nodes:
+        return f"what {counted(nodes, 'node')} {'misses' if nodes == 1 else 'miss'} is not known"
+    if last is not None and not last.complete:
+        return "what a part of the fleet misses is not known"
+    return ""
 
 
 def _points(snapshots: Iterable[Snapshot], since: datetime) -> tuple[TrendPoint, ...]:

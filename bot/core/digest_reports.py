@@ -74,7 +74,8 @@ class DueRow(Report):
     """The open patches of one class that are past their deadline, or will be within a week; waived ones left out.
 
     `breached`, `due` (the next seven days) and `due_today` (24 hours of those) count patches on nodes, the others nodes
-    and patches by id. `newly_breached` are those whose deadline passed since the last digest.
+    and patches by id. `newly_breached` are those whose deadline passed since the last digest. `urgent` are the ids of
+    what is past its deadline or due within 24 hours.
     """
 
     severity: Literal["critical", "important", "other"]
@@ -87,6 +88,8 @@ class DueRow(Report):
     next_due: datetime | None = None
     patches: tuple[PatchTally, ...] = ()
     more_patches: int = 0
+    urgent: tuple[str, ...] = ()
+    more_urgent: int = 0
 
 
 class Part(Report):

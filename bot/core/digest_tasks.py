@@ -98,10 +98,9 @@ def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
 
 
 def _install(environment: str, row: DueRow, owner: str) -> str:
-    """The plan for exactly these patches, where they are few and can be named in a sentence."""
-    ids = [one.id for one in row.patches]
-    named = not row.more_patches and all(_PLAIN.fullmatch(one) for one in ids)
-    patches = f" patches:{','.join(ids)}" if named else ""
+    """The plan for exactly what is urgent, where that is little and can be named in a sentence."""
+    named = not row.more_urgent and all(_PLAIN.fullmatch(one) for one in row.urgent)
+    patches = f" patches:{','.join(row.urgent)}" if named and row.urgent else ""
     return _how(f"install {environment}{patches}", owner)
 
 

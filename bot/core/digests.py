@@ -181,9 +181,12 @@ class _Due:
     late: set[NodeKey] = field(default_factory=set)
     soon: set[NodeKey] = field(default_factory=set)
     patches: Counter[str] = field(default_factory=Counter)
+    urgent: Counter[str] = field(default_factory=Counter)
 
     def add(self, one: Exposure, at: datetime, seen: Seen) -> None:
         self.patches[patch_id(one.patch)] += 1
+        if at <= seen.now + DAY:
+            self.urgent[patch_id(one.patch)] += 1
         if at <= seen.now:
             self.breached += 1
             self.newly_breached += seen.since is not None and at > seen.since
@@ -195,7 +198,7 @@ class _Due:
         self.next_due = min(at, self.next_due or at)
 
     def row(self, severity: str) -> DueRow:
-        ranked = sorted(self.patches.items(), key=lambda pair: (-pair[1], pair[0]))
+        ranked, urgent = _ranked(self.patches), _ranked(self.urgent)
         return DueRow(
             severity=severity,
             breached=self.breached,
@@ -207,7 +210,13 @@ class _Due:
             next_due=self.next_due,
             patches=tuple(PatchTally(id=name, nodes=nodes) for name, nodes in ranked[:PATCHES]),
             more_patches=max(0, len(ranked) - PATCHES),
+            urgent=tuple(name for name, _ in urgent[:PATCHES]),
+            more_urgent=max(0, len(urgent) - PATCHES),
         )
+
+
+def _ranked(tally: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _group(group: Group) -> ChangeGroup:

@@ -35,6 +35,7 @@ PATCH_DOCUMENTS: Final = frozenset(
     }
 )
 AHEAD: Final = timedelta(minutes=5)
+OLDEST: Final = timedelta(days=15)
 """By so much an event may be ahead of our clock. One from the future would hide everything that comes before it."""
 
 _NODE = re.compile(r"m?i-[0-9a-f]{8,17}")
@@ -179,6 +180,8 @@ def parse(body: str, now: datetime) -> Event | Ignored | Malformed:
         )
         if around.at > now + AHEAD:
             return Malformed("its time is in the future")
+        if now - around.at > OLDEST:
+            return Ignored("it is older than a queue keeps messages")
         return reader(around, _table(envelope["detail"]))
     except KeyError as missing:
         return Malformed(f"{str(missing)[:_LONGEST]} is missing")

@@ -9,8 +9,9 @@ it is the title. Traps, from what AWS reports (Patch Manager keeps the last oper
   with the first version of that severity: a critical fix for a package that has long missed a minor one is new.
 - An Install lists nothing as missing. Its silence says something about what it does list: failed, rejected and
   pending-reboot patches. What was missing stays open until a Scan has looked.
-- Another baseline may not ask for a patch at all. After its scan the patch is closed, as nothing reports it; when a
-  scan reports it again before the first baseline was silent about it, it is the same hole.
+- Another baseline may not ask for a patch at all. After its scan the patch is closed, as nothing reports it. When a
+  scan reports the same version again within WAITS, and before the first baseline was silent about it, it is the same
+  hole. The first baseline may never scan again, so nothing waits for longer, and a newer version is a hole of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.deadlines import SeverityClass, severity_class
 from bot.core.history import Exposure
@@ -26,6 +27,9 @@ from bot.core.nodes import NodeKey, Patch
 
 OPEN_STATES = ("Missing", "Failed", "InstalledRejected", "InstalledPendingReboot")
 """What keeps a patch open, the worst first. Available security updates are open where their baseline says so."""
+
+WAITS = timedelta(days=30)
+"""For how long a patch that another baseline is silent about can come back as the same hole."""
 
 INSTALL = "Install"
 _NOT_LISTED_BY_INSTALL = {"Missing", "AvailableSecurityUpdate"}
@@ -67,7 +71,7 @@ def after(
     """
     at = at.replace(microsecond=0)
     listed = _one_each(patches)
-    continued = _continued(before, listed)
+    continued = _continued([one for one in before if not _is_over(one, at)], listed)
     found: list[Exposure] = []
     for exposure in before:
         patch = continued.get(exposure)
@@ -76,7 +80,10 @@ def after(
         elif exposure.is_open:
             found.append(_closed(exposure, at, baseline_id, operation, run))
         else:
-            found.append(_confirmed(exposure, baseline_id, operation))
+            replaced = identity(exposure.patch) in listed
+            silent = operation != INSTALL and baseline_id == exposure.baseline_id
+            over = replaced or silent or _is_over(exposure, at)
+            found.append(_confirmed(exposure) if over else exposure)
     known = {identity(patch) for patch in continued.values()}
     fresh = [patch for name, patch in listed.items() if name not in known]
     return (*found, *(_opened(key, patch, at, baseline_id) for patch in fresh))
@@ -98,18 +105,24 @@ def _gravity(patch: Patch) -> tuple[int, int]:
 
 
 def _continued(before: Sequence[Exposure], listed: dict[str, Patch]) -> dict[Exposure, Patch]:
-    """Which exposure goes on as which patch: by identity, else by series; open ones first, then the oldest."""
+    """Which exposure goes on as which patch: by identity, else by series; the oldest first.
+
+    One that is closed goes on as the same version only. No two of them have one identity.
+    """
     left = dict(listed)
     goes_on: dict[Exposure, Patch] = {}
-    eldest = sorted(before, key=lambda one: (not one.is_open, one.first_seen, identity(one.patch)))
+    eldest = sorted(before, key=lambda one: (one.first_seen, identity(one.patch)))
     for exposure in eldest:
-        patch = left.pop(identity(exposure.patch), None)
-        if patch is not None:
-            goes_on[exposure] = patch
+        name = identity(exposure.patch)
+        patch = left.get(name)
+        if patch is not None and (exposure.is_open or patch.title == exposure.patch.title):
+            goes_on[exposure] = left.pop(name)
     by_series = {series(patch): name for name, patch in reversed(left.items()) if series(patch)}
     for exposure in eldest:
-        if exposure not in goes_on and (name := by_series.pop(series(exposure.patch), "")):
-            goes_on[exposure] = left[name]
+        if exposure.is_open and exposure not in goes_on:
+            name = by_series.pop(series(exposure.patch), "")
+            if name:
+                goes_on[exposure] = left[name]
     return goes_on
 
 
@@ -148,8 +161,11 @@ def _closed(
     return replace(exposure, closed_at=at, closed_by=run, closing_baseline_id=baseline_id)
 
 
-def _confirmed(exposure: Exposure, baseline_id: str, operation: str) -> Exposure:
-    """Closed before; now the baseline that had reported it is silent, too."""
-    if operation == INSTALL or baseline_id != exposure.baseline_id:
-        return exposure
-    return replace(exposure, closing_baseline_id=baseline_id)
+def _is_over(exposure: Exposure, at: datetime) -> bool:
+    """Closed for so long that whatever is reported now is another hole."""
+    return exposure.closed_at is not None and at - exposure.closed_at > WAITS
+
+
+def _confirmed(exposure: Exposure) -> Exposure:
+    """Closed before, and now for good: by the silence of the baseline that had reported it, or by time."""
+    return replace(exposure, closing_baseline_id=exposure.baseline_id)

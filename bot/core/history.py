@@ -98,12 +98,27 @@ class Exposure:
 
     @property
     def was_patched(self) -> bool:
-        """Closed by the word of the baseline that had reported it; another baseline may only not ask for it."""
+        """Closed for good: another baseline may only not ask for it. See WAITS in bot/core/exposures.py."""
         return not self.is_open and self.closing_baseline_id == self.baseline_id
 
     def age(self, now: datetime) -> timedelta:
         """For how long it has been, or was, open."""
         return (self.closed_at or now) - self.first_seen
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """How many exposures were patched in a time, and for how long they had been open, together."""
+
+    count: int = 0
+    open_for: timedelta = timedelta(0)
+
+    @property
+    def mean_days(self) -> float | None:
+        """From first seen to closed, one decimal; None where nothing was patched."""
+        if not self.count:
+            return None
+        return round(self.open_for / self.count / timedelta(days=1), 1)
 
 
 class HistoryStore(Protocol):
@@ -161,5 +176,12 @@ class HistoryStore(Protocol):
 
         Nothing that is open on a node that has left the environment, or was stopped, at the last whole snapshot: it
         counts again, with its old age, when the node is back.
+        """
+        ...
+
+    def patched(self, environment: str, *, since: datetime) -> Patched:
+        """What was patched since then, in sum: a year of a large fleet has millions of it.
+
+        What only another baseline was silent about is not patched.
         """
         ...

@@ -51,7 +51,8 @@ class TrendReport(Report):
 
     `days_to_patch_mean` is the mean time from first seen to closed, in days, over what was closed in that time (None:
     nothing was). `forecast` is the day on which nothing is breached any more at the present rate; None when there is
-    none, and `forecast_why` says why, or what it rests on. Of `details_missing` nodes the patches are not read yet.
+    none, and `forecast_why` says why, or what it rests on; it is never today while what a node misses is not known. Of
+    `details_missing` nodes the patches are not read yet.
     """
 
     schema_name: Literal["patchbot.trend/1"] = Field("patchbot.trend/1", alias="schema")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -60,12 +61,13 @@ NO_FILES = {
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demo."""
+    """A running demo. `environment` is what a terminal needs to ask the same AWS and look at the same ledger."""
 
     slack: LocalSlack
     aws: SimulatedAws
     app: App
     fleet: Fleet
+    environment: Mapping[str, str]
 
     @property
     def address(self) -> str:
@@ -113,7 +115,12 @@ def running(
             ) as address:
                 if address:
                     slack.connect_http(f"{address}/slack/events")
-                yield Demo(slack, aws, app, fleet)
+                told = {
+                    "PATCHBOT_CONFIG": str(CONFIGURATION),
+                    "PATCHBOT_DATA_DIR": data,
+                    **aws.credentials_environment(),
+                }
+                yield Demo(slack, aws, app, fleet, {k: v for k, v in told.items() if v})
 
 
 def remember(settings: Settings, fleet: Fleet) -> None:
@@ -141,7 +148,7 @@ def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True)
         running(port=port, transport=transport) as demo,
         Happenings(demo.aws, demo.fleet, demo.slack),
     ):
-        _say(_welcome(demo.address))
+        _say(_welcome(demo))
         if open_browser and _has_browser():
             webbrowser.open(demo.address)
         stop.wait()
@@ -150,9 +157,10 @@ def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True)
     return 0
 
 
-def _welcome(address: str) -> str:
+def _welcome(demo: Demo) -> str:
+    names = " ".join(f"{name}={shlex.quote(value)}" for name, value in demo.environment.items())
     return f"""
-  patchbot's demo is open:  {address}
+  patchbot's demo is open:  {demo.address}
 
   Try first, in #platform-patching:
     /patch status prod            how is prod, what is unknown and why
@@ -173,7 +181,9 @@ def _welcome(address: str) -> str:
     /patch trend prod             six weeks as a picture, deadlines, the time to patch
     /patch digest prod now        the digest, for you alone
 
-  In a second terminal the same answers come as tables or JSON; see docs/terminal.md.
+  In a second terminal the same answers come as tables or JSON:
+    export {names}
+    {sys.executable} -m bot patch "status prod"
   Ctrl-C stops it.
 """
 

@@ -170,6 +170,10 @@ class Alerting:
                     self._count(AlertKind.NON_COMPLIANT.value, "elsewhere")
                     yield _Piece(piece)
                 continue
+            if (at := fact.news_at) is not None and places.is_compliant_since(fact.node, at):
+                self._count(AlertKind.NON_COMPLIANT.value, "over")
+                yield _Piece(piece)
+                continue
             signs = (
                 alerts.of_node(fact, environment, name=name)
                 for environment, name in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from bot.core.audit import Entry
@@ -13,7 +14,7 @@ from bot.core.plans import Operation, Plan
 from bot.core.ports import Clock
 from bot.core.proposals import Proposal, proposal_from
 from bot.core.receipts import again
-from bot.core.requests import Request, RequestState, opened
+from bot.core.requests import Request, RequestState, Rules, opened
 from bot.core.rules import ChangeRules
 from bot.core.running import BOT
 from bot.core.runs import RUN, NodeOutcome
@@ -26,6 +27,9 @@ from bot.services.surveying import AHEAD, Surveyor
 
 ITSELF: Final = Person(BOT, kind=Kind.BOT, name=BOT)
 """Who asks where an environment says `auto_request`. No payload of Slack's becomes this person."""
+
+EYES: Final = 2
+"""How many people look where none of them has asked."""
 
 LEFT_OUT: Final = 200
 """Nodes that were left out and are listed in the audit; how many more there are is said."""
@@ -134,7 +138,7 @@ class Asking:
             ticket=proposal.ticket.strip(),
             created_at=now,
             expires_at=now + rules.expires_after,
-            rules=rules.for_request(plan.operation),
+            rules=_needs(person, plan.operation, rules),
         )
         move = opened(request, plan)
         entries = [*move.entries, *_left_out(move.request, left_out)]
@@ -159,6 +163,16 @@ def _objections(person: Person, proposal: Proposal, rules: ChangeRules) -> tuple
         (install and not rules.ticket_is_fine(proposal.ticket.strip()), "the ticket is not of the form asked for"),
     )  # fmt: skip
     return tuple(reason for wrong, reason in found if wrong)
+
+
+def _needs(person: Person, operation: Operation, rules: ChangeRules) -> Rules:
+    """What the request needs. Nobody is left out of the approvers of what patchbot asks for itself: so that four eyes
+    are not two, it needs two of them.
+    """
+    needs = rules.for_request(operation)
+    if person is ITSELF and needs.four_eyes:
+        return replace(needs, needed=max(needs.needed, EYES))
+    return needs
 
 
 def _left_out(request: Request, left_out: Sequence[Excluded]) -> list[Entry]:

@@ -22,7 +22,7 @@ from bot.core.figures import (
     status_report,
 )
 from bot.core.history import Exposure, HistoryStore, Snapshot, SnapshotKind
-from bot.core.ledger import Ledger
+from bot.core.ledger import Ledger, why_frozen
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation
 from bot.core.ports import Progress
@@ -206,7 +206,7 @@ class Digesting:
                 if (found := _evidence(ledger, run, now)) is not None
             ),
             ledger.head().code,
-            ledger.read_only_reason,
+            why_frozen(ledger),
         )
 
 

@@ -229,11 +229,14 @@ class History:
             if one.purpose == VERIFY
         }
 
-    def details_missing(self, environment: str) -> int:
-        """Of how many nodes of the last snapshot the open patches are not recorded yet."""
+    def _unclear(self, environment: str) -> tuple[set[NodeKey], set[NodeKey]]:
+        """The nodes of the last snapshot whose open patches are not recorded yet; and those that are unknown."""
         known = self.store.patches_known_at(environment)
         nodes = self.store.nodes_at(environment, self._clock())
-        return sum(_has_open(one) and not _is_known(one, known) for one in nodes)
+        return (
+            {one.key for one in nodes if _has_open(one) and not _is_known(one, known)},
+            {one.key for one in nodes if one.status is Status.UNKNOWN},
+        )
 
     def trend(self, environment: str, days: int) -> TrendReport:
         """How the environment stood in the last `days` days, and what is due. Costs no call. Raises NotFound."""
@@ -241,16 +244,19 @@ class History:
         now = self._clock()
         since = now - max(timedelta(days=days), LOOKS_BACK + DAY)
         snapshots = self.store.snapshots(environment, since=since)
+        missing, unknown = self._unclear(environment)
         return trend_report(
             environment,
             now=now,
             days=days,
             snapshots=snapshots,
-            exposures=self.store.exposures(environment, closed_since=since),
+            exposures=self.store.exposures(environment, closed_since=now - LOOKS_BACK),
+            patched=self.store.patched(environment, since=now - timedelta(days=days)),
             runs=self._runs(environment, since=now - timedelta(days=days)),
             deadlines=self._of(environment),
             known_since=snapshots[0].at if snapshots else None,
-            details_missing=self.details_missing(environment),
+            details_missing=len(missing),
+            unclear=len(missing | unknown),
             waived=partial(self._waived, environment),
         )
 

@@ -7,6 +7,8 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -92,6 +94,14 @@ class SlackApi:
     def identify(self) -> SlackResponse:
         """auth.test: whose token this is; its headers name the scopes."""
         return _asked(lambda: self._read.auth_test(), "auth.test")
+
+    def their_clock(self) -> datetime | None:
+        """The time on Slack's side, to the second; None where its answer does not say. Raises SlackError."""
+        headers = {name.lower(): value for name, value in self.identify().headers.items()}
+        try:
+            return parsedate_to_datetime(str(headers.get("date"))).astimezone(UTC)
+        except ValueError:
+            return None
 
     def user(self, user_id: str) -> Mapping[str, Any]:
         """The account as users.info tells it."""

@@ -243,6 +243,7 @@ def create_slack_bot(
                 parts.digests,
                 audience.outsiders,
                 pictures=pictures,
+                their_clock=api.their_clock,
                 clock=parts.clock,
             )
         changes = Changes(

@@ -46,6 +46,8 @@ from bot.slack.pictures import Draft, Pictures
 IDLE_SECONDS: Final = 10.0
 LOOK_AGAIN_FOR: Final = timedelta(days=1)
 LOOK_AGAIN_EVERY: Final = 600.0
+LONG_DOWN: Final = timedelta(days=2)
+CLOCKS_APART: Final = timedelta(minutes=5)
 _RECENT: Final = 40
 _SINCE_LAST: Final = 1_000
 
@@ -83,7 +85,7 @@ class _Trouble:
 class DigestPoster:
     """Brings each slot to its end, one after the other, in a thread of its own.
 
-    `outsiders` says who else reads a channel, like Audience's; `monotonic` never goes back.
+    `outsiders` says who else reads a channel, like Audience's; `monotonic` never goes back; `their_clock` is Slack's.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class DigestPoster:
         outsiders: Callable[[str], str],
         *,
         pictures: Pictures | None = None,
+        their_clock: Callable[[], datetime | None] = lambda: None,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -102,6 +105,7 @@ class DigestPoster:
         self._parts = parts
         self._outsiders = outsiders
         self._pictures = pictures
+        self._their_clock = their_clock
         self._clock = clock
         self._monotonic = monotonic
         self._awake: datetime | None = None
@@ -116,6 +120,9 @@ class DigestPoster:
             _log.warning("digests.wait", reason=doubt)
             return
         if self._ledger.read_only_reason:
+            return
+        if self._awake is None and (doubt := self._doubt_of_start()):
+            _log.error("digests.wait", reason=doubt)
             return
         for subscription in self._ledger.subscriptions():
             if self._loop.stopping:
@@ -170,6 +177,17 @@ class DigestPoster:
         except Conflict:
             return ()
         return new[::-1]
+
+    def _doubt_of_start(self) -> str:
+        """Why a start after long downtime is not believed: a clock that is ahead would use up the days to come."""
+        now = self._clock()
+        since = datetime.fromtimestamp(self._ledger.head().at_us / 1_000_000, UTC)
+        if now - since < LONG_DOWN or not self._ledger.subscriptions():
+            return ""
+        theirs = self._their_clock()
+        if theirs is not None and abs(now - theirs) > CLOCKS_APART:
+            return f"the clock of this machine says {now:%Y-%m-%d %H:%M} UTC, Slack's {theirs:%Y-%m-%d %H:%M}"
+        return ""
 
     def _last_awake(self) -> datetime:
         """When patchbot surely ran: at the last look or, after a start, when the log was written to last."""
@@ -226,6 +244,8 @@ class DigestPoster:
         card = self._parts.draw(subscription, drawn, report, before)
         told, owners = metadata(slot), self._owners(subscription, slot)
         draft = self._drafted(card)
+        if self._ended_meanwhile(subscription, slot):
+            return
         intent = self._move(slot, SlotState.POSTING, posting_at=now, channel=channel)
         self._seen[slot.key] = self._monotonic()
         try:
@@ -242,6 +262,19 @@ class DigestPoster:
                 self._fail(subscription, intent, f"Slack refused it ({error.code})")
             return
         self._move(intent, SlotState.POSTED, telling=owners, channel=channel, ts=ts)
+
+    def _ended_meanwhile(self, subscription: Subscription, slot: Slot) -> bool:
+        """Making it may take minutes: somebody may have turned it off, or opened the channel to others, meanwhile."""
+        known = next(
+            (one for one in self._ledger.subscriptions() if one.id == subscription.id), None
+        )
+        if known is None or not known.active:
+            self._move(slot, SlotState.SKIPPED, why="it was turned off")
+            return True
+        if why := self._closed(subscription):
+            self._fail(subscription, slot, why)
+            return True
+        return False
 
     def _drafted(self, card: Card) -> Draft:
         if self._pictures is None:
@@ -263,7 +296,7 @@ class DigestPoster:
             return
         late = overdue(slot, self._clock())
         try:
-            ts = find(self._api, subscription, slot)
+            ts = find(self._api, subscription, slot, self._clock())
         except SlackError as error:
             if error.code in DOUBTFUL | NOT_DONE and not late:
                 raise
@@ -273,6 +306,9 @@ class DigestPoster:
         if ts:
             owners = self._owners(subscription, slot)
             self._move(slot, SlotState.POSTED, telling=owners, ts=ts)
+        elif slot.posting_at is not None and slot.posting_at > self._clock():
+            why = "Slack did not answer, and the clock of this machine was ahead then"
+            self._move(slot, SlotState.UNKNOWN, why=why)
         elif late or slot.repeats >= REPEATS or not subscription.active:
             self._fail(subscription, slot, "Slack did not answer, and it is not in the channel")
         else:
@@ -284,7 +320,7 @@ class DigestPoster:
         if self._clock() - slot.instant > LOOK_AGAIN_FOR:
             return
         self._wait(slot, slot.reason, seconds=LOOK_AGAIN_EVERY)
-        if ts := find(self._api, subscription, slot):
+        if ts := find(self._api, subscription, slot, self._clock()):
             self._move(slot, SlotState.POSTED, ts=ts)
 
     def _was_posted_before_restore(self, subscription: Subscription, slot: Slot) -> bool:
@@ -292,7 +328,7 @@ class DigestPoster:
         if not forgotten(self._ledger, slot):
             return False
         try:
-            ts = find(self._api, subscription, slot)
+            ts = find(self._api, subscription, slot, self._clock())
         except SlackError as error:
             if error.code in DOUBTFUL | NOT_DONE:
                 raise

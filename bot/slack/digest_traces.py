@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.core.ledger import Ledger
@@ -21,9 +21,12 @@ def metadata(slot: Slot) -> Mapping[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": {"key": slot.key}}
 
 
-def find(api: SlackApi, subscription: Subscription, slot: Slot) -> str:
-    """The ts of the slot's message, "" where the channel has none. Raises SlackError where it cannot be read."""
-    oldest = (slot.posting_at or slot.instant) - AROUND
+def find(api: SlackApi, subscription: Subscription, slot: Slot, now: datetime) -> str:
+    """The ts of the slot's message, "" where the channel has none. Raises SlackError where it cannot be read.
+
+    Slack stamps messages with its own time: a clock that was ahead when the intent was written must not hide it.
+    """
+    oldest = min(slot.posting_at or slot.instant, slot.instant, now) - AROUND
     said = api.said_since(slot.channel or subscription.channel, oldest.timestamp())
     return next((str(one["ts"]) for one in said if key_of(one, EVENT_TYPE) == slot.key), "")
 

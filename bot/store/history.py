@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.core.errors import StorageError
-from bot.core.history import Exposure, NodeState, Snapshot
+from bot.core.history import Exposure, NodeState, Patched, Snapshot
 from bot.core.nodes import NodeKey, Patch
 from bot.store import history_exposures, history_snapshots
 from bot.store.database import open_database
@@ -126,6 +126,12 @@ class HistoryDatabase:
         """See the port."""
         return self._read(
             (), lambda found: history_exposures.exposures(found, environment, closed_since)
+        )
+
+    def patched(self, environment: str, *, since: datetime) -> Patched:
+        """See the port."""
+        return self._read(
+            Patched(), lambda found: history_exposures.patched(found, environment, since)
         )
 
     def _read(self, nothing: T, work: Callable[[sqlite3.Connection], T]) -> T:

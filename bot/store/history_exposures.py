@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from bot.core.exposures import after
-from bot.core.history import Exposure
+from bot.core.history import Exposure, Patched
 from bot.core.nodes import NodeKey, Patch
 from bot.store import history_rows as rows
 from bot.store.history_texts import (
@@ -20,6 +20,7 @@ from bot.store.history_texts import (
 )
 
 _COLUMNS = ", ".join(rows.EXPOSURE_COLUMNS)
+_CLOSED_THERE = "closed_at >= ? AND node IN (SELECT id FROM node WHERE environment = ?)"
 
 
 def record(
@@ -136,13 +137,22 @@ def exposures(
     if closed_since is not None:
         keys = _keys(connection, number)
         closed = connection.execute(
-            f"SELECT {', '.join(rows.CLOSED_COLUMNS)} FROM closed WHERE closed_at >= ?",
-            (_at_least(closed_since),),
+            f"SELECT {', '.join(rows.CLOSED_COLUMNS)} FROM closed WHERE {_CLOSED_THERE}",
+            (_at_least(closed_since), number),
         )
-        found += [reader.closed(keys[row[1]], row) for row in closed if row[1] in keys]
+        found += [reader.closed(keys[row[1]], row) for row in closed]
         found.sort(key=attrgetter("key"))
     found.sort(key=attrgetter("first_seen"))
     return tuple(found)
+
+
+def patched(connection: sqlite3.Connection, environment: str, since: datetime) -> Patched:
+    """What was closed for good since then, in sum. Only that is in the table `closed`; see `_write`."""
+    count, seconds = connection.execute(
+        f"SELECT COUNT(*), COALESCE(SUM(open_for), 0) FROM closed WHERE {_CLOSED_THERE}",
+        (_at_least(since), known_number(connection, environment)),
+    ).fetchone()
+    return Patched(count, timedelta(seconds=seconds))
 
 
 def _keys(connection: sqlite3.Connection, environment: int) -> dict[int, NodeKey]:

@@ -116,6 +116,7 @@ def monday(**changes: Any) -> DigestReport:
                 due_nodes=38,
                 next_due=NOW + timedelta(hours=7),
                 patches=(PatchTally(id="KB5034441", nodes=38), PatchTally(id="kernel.x86_64", nodes=9)),
+                urgent=("KB5034441", "kernel.x86_64"),
             ),
             DueRow(
                 severity="important",
@@ -268,6 +269,8 @@ def random_digest(chance: Random) -> DigestReport:
             next_due=chance.choice((None, moment())),
             patches=many(tally, 5),
             more_patches=number(),
+            urgent=tuple(one.id for one in many(tally, 5)),
+            more_urgent=number(),
         )
 
     def stood() -> Standing:

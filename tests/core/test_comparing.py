@@ -403,6 +403,14 @@ def test_somebody_elses_install() -> None:
     assert why(was, scanned(was, 17, missing=0, operation="Install")) == ("install", "")
 
 
+def test_what_our_own_install_did_before_it_failed_is_its_work() -> None:
+    """Some patches went in, one did not: nobody else is to be looked for. Hours later it is somebody else's."""
+    was = broken(1)
+    now = scanned(was, 17, missing=0, operation="Install")
+    assert why(was, now, runs=(run("X-12", 17, failed=(1,)),)) == ("run", "X-12")
+    assert why(was, now, runs=(run("X-12", 9, failed=(1,)),)) == ("install", "")
+
+
 def test_another_baseline_that_asks_for_less_is_no_fix() -> None:
     was = broken(1)
     assert why(was, scanned(was, missing=0, baseline_id="pb-2"), closed(1, 17)) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,12 +17,13 @@ from bot.core.deadlines import (
     trend_report,
     trend_run,
 )
-from bot.core.history import Exposure
+from bot.core.history import Exposure, Patched, Snapshot
 from bot.core.nodes import Patch
 from bot.core.reports import NodeCounts
 from tests.core.histories import DAY, NOW, key, package, snapshot
 
 DEADLINES = Deadlines()
+HOUR = timedelta(hours=1)
 CRITICAL, IMPORTANT, OTHER = SeverityClass
 
 
@@ -120,27 +122,32 @@ def test_the_rows_add_up_and_the_waived_stand_apart_with_their_clock_running() -
     assert (again.breached, again.oldest_first_seen) == (1, NOW - 20 * DAY)
 
 
-def report(*exposures: Exposure, days: int = 30, history: float = 60, missing: int = 0):  # type: ignore[no-untyped-def]
+def report(  # type: ignore[no-untyped-def]
+    *exposures: Exposure,
+    days: int = 30,
+    history: float = 60,
+    missing: int = 0,
+    unclear: int = 0,
+    snapshots: tuple[Snapshot, ...] = (),
+):
     return trend_report(
         "prod",
         now=NOW,
         days=days,
-        snapshots=(),
+        snapshots=snapshots,
         exposures=exposures,
+        patched=Patched(),
         deadlines=DEADLINES,
         known_since=NOW - history * DAY,
         details_missing=missing,
+        unclear=unclear,
     )
 
 
-def test_the_mean_time_to_patch_is_over_what_was_closed_in_that_time() -> None:
-    found = report(exposure(20, closed=10), exposure(9, closed=4), exposure(99, closed=40))
-    assert (found.closed, found.days_to_patch_mean) == (2, 7.5)
-    assert report().days_to_patch_mean is None
-    silent = Exposure(
-        key(), package("vim"), NOW - DAY, NOW, NOW, baseline_id="pb-1", closing_baseline_id="pb-2"
-    )
-    assert report(silent).closed == 0  # another baseline does not ask for it: nobody patched it
+def test_the_mean_time_to_patch_has_one_decimal_and_none_is_no_mean() -> None:
+    assert Patched(2, 15 * DAY).mean_days == 7.5
+    assert Patched(3, 10 * DAY).mean_days == 3.3
+    assert Patched().mean_days is None
 
 
 def test_the_forecast_goes_on_at_the_net_rate_of_the_last_four_weeks() -> None:
@@ -165,6 +172,15 @@ def test_what_was_closed_in_time_does_not_help_the_overdue() -> None:
     assert "0 overdue patches were closed" in found.forecast_why
 
 
+def test_what_only_another_baseline_is_silent_about_was_not_fixed() -> None:
+    """A change of baseline that drops twenty overdue patches is no rate to go on at."""
+    dropped = replace(exposure(60, closed=5), baseline_id="pb-1", closing_baseline_id="pb-2")
+    lately = replace(exposure(10, closed=1), baseline_id="pb-1", closing_baseline_id="pb-2")
+    found = report(*[dropped] * 20, lately, exposure(60, closed=2), exposure(50))
+    assert "1 overdue patches were closed and 0 became overdue" in found.forecast_why
+    assert found.forecast == (NOW + 28 * DAY).date()
+
+
 def test_a_forecast_needs_a_week_of_history() -> None:
     found = report(exposure(50), exposure(60, closed=1), history=6)
     assert (found.forecast, found.forecast_why) == (
@@ -179,7 +195,58 @@ def test_with_nothing_overdue_it_is_today_unless_patches_are_not_read_yet() -> N
     assert report(exposure(1)).forecast == NOW.date()
     found = report(exposure(1), missing=3)
     assert (found.forecast, found.details_missing) == (None, 3)
-    assert "3 nodes" in found.forecast_why
+    assert found.forecast_why == "what 3 nodes miss is not known"
+    assert report(exposure(1), missing=1).forecast_why == "what 1 node misses is not known"
+
+
+KNOWN = NodeCounts(total=9, compliant=9)
+UNKNOWN = NodeCounts(total=10, compliant=8, unknown=2)
+
+
+@pytest.mark.parametrize(
+    ("last", "unclear", "why"),
+    [
+        (snapshot(NOW - HOUR, nodes=KNOWN), 0, "nothing is past its deadline"),
+        (snapshot(NOW - HOUR, nodes=UNKNOWN), 0, "what 2 nodes miss is not known"),
+        (snapshot(NOW - HOUR, nodes=UNKNOWN), 3, "what 3 nodes miss is not known"),
+        (
+            snapshot(NOW - HOUR, nodes=KNOWN, complete=False),
+            0,
+            "what a part of the fleet misses is not known",
+        ),
+    ],
+)
+def test_nothing_is_past_its_deadline_only_when_all_of_the_fleet_is_known(
+    last: Snapshot, unclear: int, why: str
+) -> None:
+    """An outage of yesterday is no doubt of today."""
+    before = snapshot(NOW - DAY - HOUR, nodes=UNKNOWN, complete=False)
+    found = report(exposure(1), unclear=unclear, snapshots=(before, last))
+    known = why.startswith("nothing")
+    assert (found.forecast, found.forecast_why) == (NOW.date() if known else None, why)
+
+
+def test_a_later_day_is_forecast_whatever_is_not_known() -> None:
+    """It is of what is known to be overdue; the caveats say what is not."""
+    last = snapshot(NOW - HOUR, nodes=UNKNOWN, complete=False)
+    closed = [exposure(60, closed=1), exposure(60, closed=2)]
+    found = report(exposure(50), *closed, unclear=2, snapshots=(last,))
+    assert found.forecast == (NOW + 14 * DAY).date()
+
+
+def test_without_any_history_nothing_is_forecast() -> None:
+    found = trend_report(
+        "prod",
+        now=NOW,
+        days=30,
+        snapshots=(),
+        exposures=(),
+        patched=Patched(),
+        deadlines=DEADLINES,
+        known_since=None,
+    )
+    assert found.forecast is None
+    assert found.forecast_why == "too little data: 0 days of history, 7 are needed"
 
 
 def test_what_is_years_away_is_no_date() -> None:
@@ -197,6 +264,7 @@ def test_the_points_are_the_last_whole_snapshot_of_each_day() -> None:
         days=5,
         snapshots=[snapshot(NOW - 6 * DAY), morning, noon, half, alone],
         exposures=(),
+        patched=Patched(3, 10 * DAY),
         deadlines=DEADLINES,
         known_since=None,
     )
@@ -204,6 +272,7 @@ def test_the_points_are_the_last_whole_snapshot_of_each_day() -> None:
         (noon.at, 60.0),
         (alone.at, None),
     ]
+    assert (found.closed, found.days_to_patch_mean) == (3, 3.3)
 
 
 def test_only_an_install_that_happened_is_marked() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.exposures import after, identity, series
+from bot.core.exposures import WAITS, after, identity, series
 from bot.core.history import Exposure
 from bot.core.nodes import Patch
 from tests.core.histories import DAY, NOW, key, package, rollup
@@ -129,6 +129,59 @@ def test_the_silence_of_an_install_proves_no_patch_that_another_baseline_was_sil
     other, install = {"baseline_id": "pb-2"}, {"operation": "Install"}
     (again,) = told([OPENSSL], ([], other), ([], install), [OPENSSL])
     assert (again.is_open, again.first_seen) == (True, NOW)
+
+
+def closed_by_another(patch: Patch) -> Exposure:
+    """Open for a day by the word of one baseline; the one that scans now does not ask for it."""
+    opened = after(key(), (), [patch], at=NOW - DAY, baseline_id="pb-old")
+    (one,) = after(key(), opened, (), at=NOW, baseline_id="pb-new")
+    assert not one.is_open
+    assert not one.was_patched
+    return one
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (package("kernel", "6.1"), package("kernel", "6.2")),
+        (
+            Patch("vim.amd64:2:9.0", "", "Security", "Important", "Missing"),
+            Patch("vim.amd64:2:9.1", "", "Security", "Important", "Missing"),
+        ),
+        (rollup("2026-02", 501), rollup("2026-03", 601)),
+    ],
+)
+def test_after_a_change_of_baseline_a_later_version_does_not_revive_what_was_closed(
+    older: Patch, newer: Patch
+) -> None:
+    waiting = closed_by_another(older)
+    old, new = after(key(), [waiting], [newer], at=NOW + DAY, baseline_id="pb-new")
+    assert (old.closed_at, old.is_open) == (NOW, False)
+    assert (new.first_seen, new.first_baseline_id) == (NOW + DAY, "pb-new")
+
+
+def test_what_another_version_took_the_place_of_is_closed_for_good() -> None:
+    """Else two with one identity would be kept, and a later report would be of both."""
+    waiting = closed_by_another(package("kernel", "6.1"))
+    newer = package("kernel", "6.2")
+    old, _ = after(key(), [waiting], [newer], at=NOW + DAY, baseline_id="pb-new")
+    assert (old.was_patched, old.closed_at) == (True, NOW)
+
+
+@pytest.mark.parametrize("operation", ["Scan", "Install"])
+def test_nothing_waits_longer_than_30_days_for_its_own_baseline(operation: str) -> None:
+    waiting = closed_by_another(OPENSSL)
+    more = {"baseline_id": "pb-new", "operation": operation}
+    second = timedelta(seconds=1)
+    (still,) = after(key(), [waiting], (), at=NOW + WAITS, **more)
+    assert still == waiting
+    (again,) = after(key(), [waiting], [OPENSSL], at=NOW + WAITS, **more)
+    assert (again.is_open, again.first_seen) == (True, NOW - DAY)
+    (over,) = after(key(), [waiting], (), at=NOW + WAITS + second, **more)
+    assert (over.was_patched, over.closed_at) == (True, NOW)
+    old, new = after(key(), [waiting], [OPENSSL], at=NOW + WAITS + second, **more)
+    assert old == over
+    assert new.first_seen == NOW + WAITS + second
 
 
 def test_times_are_in_whole_seconds() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.errors import StorageError
-from bot.core.history import Exposure, NodeState, Snapshot, SnapshotKind
+from bot.core.history import Exposure, NodeState, Patched, Snapshot, SnapshotKind
 from bot.core.judgement import Status
 from bot.core.nodes import NodeKey, Patch
 
@@ -76,7 +76,7 @@ class HistoryFake:
             return one
         if one.patch.kb_id in ids:
             return replace(one, last_seen=at, baseline_id=baseline_id)
-        return replace(one, closed_at=at, closed_by=run)
+        return replace(one, closed_at=at, closed_by=run, closing_baseline_id=baseline_id)
 
     def patches_known_at(self, environment: str) -> dict[NodeKey, datetime]:
         """See the port."""
@@ -126,6 +126,16 @@ class HistoryFake:
             if one.closed_at is None or (closed_since is not None and one.closed_at >= closed_since)
         ]
         return tuple(sorted(found, key=lambda one: (one.first_seen, one.key)))
+
+    def patched(self, environment: str, *, since: datetime) -> Patched:
+        """See the port."""
+        self._check(since)
+        found = [
+            one.closed_at - one.first_seen
+            for one in self.exposures(environment, closed_since=since)
+            if one.closed_at is not None and one.was_patched
+        ]
+        return Patched(len(found), sum(found, timedelta(0)))
 
     def _check(self, *moments: datetime) -> None:
         if self.broken:

@@ -13,6 +13,7 @@ from typing import Any
 from bot.core.alerts import Alert
 from bot.core.plans import Batch
 from bot.core.ports import Message
+from bot.core.readings import TargetReading
 from bot.core.rules import ChangeRules
 from bot.core.running import about_dispatch, about_run, moved, planned
 from bot.core.runs import RUN, Dispatch, DispatchState, RunState
@@ -77,6 +78,19 @@ class Alarm(World):
         return envelopes.compliance(
             fleet.managed(number, "").instance_id, compliant=True, at=self.now
         )
+
+    def patched(self, number: int) -> None:
+        """A scan of now finds that the node of that number misses nothing."""
+        ((place, reading),) = self.gateway.readings.items()
+        assert isinstance(reading, TargetReading)
+        instance_id = fleet.managed(number, "").instance_id
+        seen = tuple(
+            fleet.scanned(one.node, operation_end_time=self.now)
+            if one.node.instance_id == instance_id
+            else one
+            for one in reading.observations
+        )
+        self.gateway.readings = {place: replace(reading, observations=seen)}
 
     def install(self, command_id: str, *numbers: int, **more: Any) -> list[str]:
         """Somebody runs an Install on the nodes of these numbers."""

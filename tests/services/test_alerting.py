@@ -219,9 +219,28 @@ def test_a_window_that_failed_is_told_once_and_one_that_did_not_never(world: Ala
     (alert,) = world.alerts
     assert (alert.kind, alert.about, alert.nodes) == (
         AlertKind.WINDOW,
-        (envelopes.WINDOW,),
+        (f"{envelopes.WINDOW}, timed out, {fleet.ACCOUNT}/eu-central-1",),
         (),
     )
+
+
+def test_a_node_that_a_later_scan_found_compliant_is_not_told(world: Alarm) -> None:
+    """Its event came late, or the one that says that it is compliant was lost."""
+    event = world.bad(1)
+    world.now += timedelta(hours=1)
+    world.patched(1)
+    world.hear(event)
+    world.wait(minutes=5)
+    assert world.alerts == ()
+    assert world.counts["non_compliant", "over"] == 1
+
+
+def test_what_is_older_than_a_queue_keeps_it_is_nothing_new(world: Alarm) -> None:
+    event = world.bad(1)
+    world.now += timedelta(days=16)
+    world.hear(event)
+    world.wait(minutes=5)
+    assert world.alerts == ()
 
 
 def test_a_node_of_no_environment_is_counted_and_forgotten(world: Alarm) -> None:
@@ -403,6 +422,19 @@ def test_auto_request_asks_and_people_approve(tmp_path: Path) -> None:
     after = world.ledger.request("R-1")
     assert after is not None
     assert after.state is RequestState.APPROVED
+    world.close()
+
+
+def test_what_patchbot_asks_for_is_never_approved_by_one_person_alone(tmp_path: Path) -> None:
+    """Whoever had the scan made that raised the alert could else approve alone what a person may not."""
+    world = Alarm(tmp_path, rules=replace(ASKING, approvals=1, protected=True))
+    world.hear(world.bad(1))
+    world.wait(minutes=5)
+    world.click("request.approve", BEN, **world.ids("R-1"))
+    (request,) = world.ledger.requests()
+    assert (request.state, request.lacking) == (RequestState.PENDING, 1)
+    world.click("request.approve", CAT, **world.ids("R-1"))
+    assert world.ledger.requests()[0].state is RequestState.APPROVED
     world.close()
 
 

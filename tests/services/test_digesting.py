@@ -241,6 +241,18 @@ def test_a_run_that_touched_nothing_is_no_evidence(tmp_path: Path, *, rehearsal:
     site.close()
 
 
+def test_the_plan_for_what_is_late_leaves_out_what_is_due_later(site: Site) -> None:
+    """One patch is past its deadline, another is due in five days: only the first one is asked for."""
+    first, second = site.fleet[:2]
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.reads(*site.fleet)
+    site.opens(first, fleet.NOW - WEEK - timedelta(hours=3), patch("KB1"))
+    site.opens(second, fleet.NOW - timedelta(days=2), patch("KB2"))
+    critical = row(site.digest().fleet, "critical")
+    assert [one.id for one in critical.patches] == ["KB1", "KB2"]
+    assert critical.urgent == ("KB1",)
+
+
 def test_the_same_as_yesterday(site: Site) -> None:
     """A later scan that says the same is no change; a patch whose deadline has passed since is one."""
     site.snapshot(YESTERDAY, *site.fleet)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.deadlines import LOOKS_BACK
 from bot.core.environments import Account, Environment, Selector, Target
 from bot.core.errors import AccessDenied, NotFound, Throttled, Unreachable
 from bot.core.history import Exposure, SnapshotKind
@@ -322,3 +323,57 @@ def test_a_trend_has_points_runs_deadlines_and_says_what_is_missing(
     with pytest.raises(NotFound):
         world.history.trend("nowhere", 30)
     ledger.close()
+
+
+class WatchedStore(HistoryDatabase):
+    """Remembers the exposures it gave away."""
+
+    given: tuple[Exposure, ...] = ()
+
+    def exposures(
+        self, environment: str, *, closed_since: datetime | None = None
+    ) -> tuple[Exposure, ...]:
+        """See the port."""
+        self.given = super().exposures(environment, closed_since=closed_since)
+        return self.given
+
+
+def test_a_trend_of_400_days_loads_what_the_forecast_looks_at_and_sums_up_the_rest(
+    world: World,
+) -> None:
+    """Patches that were open for a day, and one of four days just now."""
+    key = NodeKey(ACCOUNT, REGION, "i-1")
+    world.now = START + 400 * DAY
+    for age in (401, 390, 350, 310, 30, 28):
+        for patches, at in (((OPENSSL,), age + 1), ((), age)):
+            world.store.record_patches(
+                "prod", key, patches, at=world.now - at * DAY, baseline_id="pb-1"
+            )
+    for patches, at in (((KERNEL,), 5), ((), 1)):
+        world.store.record_patches(
+            "prod", key, patches, at=world.now - at * DAY, baseline_id="pb-1"
+        )
+    watched = WatchedStore(world.store.path)
+    world.store = watched
+    found = world.new_history().trend("prod", 400)
+    assert [one.closed_at for one in watched.given] == [world.now - LOOKS_BACK, world.now - DAY]
+    every = watched.exposures("prod", closed_since=world.now - 400 * DAY)
+    ages = [one.age(world.now) / DAY for one in every]
+    assert (found.closed, found.days_to_patch_mean) == (6, 1.5) == (len(ages), sum(ages) / 6)
+    short = world.new_history().trend("prod", 7)
+    assert (short.closed, short.days_to_patch_mean) == (1, 4.0)
+
+
+def test_a_trend_names_each_node_once_whose_patches_nobody_knows(world: World) -> None:
+    """i-1 is not read yet, i-3 was never scanned, and i-4 is both: its scan is old, and was not read."""
+    world.scanned("i-4", OPENSSL)
+    world.now += 20 * DAY
+    world.scanned("i-1", OPENSSL)
+    world.scanned("i-2")
+    node = ManagedNode("i-3", ACCOUNT, REGION)
+    world.aws.put(FakeNode(node, None, {"Environment": "prod"}))
+    world.history.record("prod")
+    found = world.history.trend("prod", 30)
+    assert found.points[-1].nodes.unknown == 2
+    assert (found.details_missing, found.forecast) == (2, None)
+    assert found.forecast_why == "what 3 nodes miss is not known"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,7 @@ class Press:
     drawn: list[tuple[Slot, tuple[Slot, ...]]] = field(default_factory=list)
     composed: list[datetime | None] = field(default_factory=list)
     pictures: Pictures | None = None
+    their_clock: Callable[[], datetime | None] = lambda: None
     picture: Picture | None = None
     others: tuple[str, ...] = ()
 
@@ -61,6 +62,7 @@ class Press:
             parts,
             self.audience.outsiders,
             pictures=self.pictures,
+            their_clock=self.their_clock,
             clock=self.clock,
             monotonic=self.monotonic,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -386,3 +386,68 @@ def test_owners_are_told_once_when_the_digest_is_there(press: Press, answered: b
         press.later(**SETTLED)
     parts = [one for one in press.ledger.notices() if one.kind == "owners_part"]
     assert sorted(one.key.rsplit("/", 1)[1] for one in parts) == ["data", "payments"]
+
+
+def test_one_that_was_turned_off_while_it_was_made_is_not_posted(press: Press) -> None:
+    """Making it may take minutes."""
+    subscription = press.subscribe()
+
+    def slow(environment: str, since: datetime | None, now: datetime) -> str:
+        off = replace(subscription, active=False, version=subscription.version + 1)
+        with press.ledger.change() as change:
+            entry = Entry("digest.unsubscribed", MAYA, off.subject, {})
+            change.save_subscription(off, [entry])
+        return "prod"
+
+    press.compose = slow  # type: ignore[method-assign]
+    press.restart()
+    press.later(minutes=1)
+    assert (press.slot().state, press.slot().reason) == (SlotState.SKIPPED, "it was turned off")
+    assert press.said() == []
+
+
+def test_a_channel_that_was_shared_while_it_was_made_gets_none(press: Press) -> None:
+    press.subscribe()
+
+    def slow(environment: str, since: datetime | None, now: datetime) -> str:
+        press.slack.admin.share(PATCHING, "T0PARTNER1")
+        press.now += timedelta(minutes=10)  # what is known of channels is kept for a few
+        return "prod"
+
+    press.compose = slow  # type: ignore[method-assign]
+    press.restart()
+    press.later(minutes=1)
+    assert press.slot().state is SlotState.FAILED
+    assert "shared with" in press.slot().reason
+    assert press.said() == []
+
+
+def test_a_clock_that_was_ahead_posts_nothing_twice(press: Press) -> None:
+    """Slack stamps with its own time, so the message is older than the intent says."""
+    real = press.now
+    press.now += timedelta(hours=3)
+    press.slack.faults.reset("chat.postMessage", after_accepting=True)
+    press.subscribe()
+    press.later(minutes=1)
+    assert press.slot().state is SlotState.POSTING
+    press.now = real + timedelta(minutes=2)
+    press.restart()
+    for _ in range(3):
+        press.later(**SETTLED)
+    assert press.slot().state is SlotState.POSTED
+    assert press.slot().repeats == 0
+    assert len(press.said()) == 1
+
+
+def test_a_start_with_a_clock_far_ahead_uses_up_no_days(press: Press) -> None:
+    """Slack's clock is asked after long downtime; when ours is right again, everything goes on."""
+    press.subscribe()
+    real = press.now
+    press.their_clock = lambda: real
+    press.now += timedelta(days=365)
+    press.restart()
+    press.pass_by(minutes=3)
+    assert press.ledger.slots("D-1") == ()
+    press.now = real
+    press.later(minutes=1)
+    assert press.slot().state is SlotState.POSTED

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import StorageError
-from bot.core.history import Exposure, SnapshotKind
+from bot.core.exposures import after
+from bot.core.history import Exposure, Patched, SnapshotKind
 from bot.core.judgement import Status
 from bot.core.nodes import Patch
 from bot.store.history import DIGESTS_KEPT, KEPT, HistoryDatabase
@@ -48,6 +49,7 @@ def test_before_the_first_record_there_is_no_history_and_no_file(
     assert history.snapshots("prod", since=NOW) == ()
     assert history.nodes_at("prod", NOW) == ()
     assert history.exposures("prod", closed_since=NOW) == ()
+    assert history.patched("prod", since=NOW) == Patched()
     assert history.patches_known_at("prod") == {}
     assert not path.exists()
 
@@ -277,6 +279,27 @@ def test_what_is_older_than_is_kept_goes(history: HistoryDatabase, path: Path) -
     assert [one.key for one in history.exposures("prod")] == [key(3)]
 
 
+def test_what_was_patched_is_summed_over_the_nodes_of_the_environment(
+    history: HistoryDatabase,
+) -> None:
+    """Neither what is open, nor what another baseline is silent about, nor what was closed before."""
+    reported(history, OPENSSL, KERNEL, rollup("2026-02", 1))
+    reported(history, KERNEL, rollup("2026-02", 1), at=NOW + DAY)
+    reported(history, rollup("2026-02", 1), at=NOW + 3 * DAY)
+    reported(history, at=NOW + 4 * DAY, baseline_id="pb-2")
+    reported(history, OPENSSL, KERNEL, number=2, at=NOW + DAY)
+    reported(history, KERNEL, number=2, at=NOW + 3 * DAY)
+    history.record_patches("dev", key(3), (OPENSSL,), at=NOW, baseline_id="pb-1")
+    history.record_patches("dev", key(3), (), at=NOW + 3 * DAY, baseline_id="pb-1")
+    assert history.patched("prod", since=NOW) == Patched(3, 6 * DAY)
+    assert history.patched("prod", since=NOW + 3 * DAY) == Patched(2, 5 * DAY)
+    assert history.patched("prod", since=NOW + 3 * DAY + HOUR / 7200) == Patched()
+    assert history.patched("dev", since=NOW) == Patched(1, 3 * DAY)
+    assert history.patched("staging", since=NOW) == Patched()
+    dev = history.exposures("dev", closed_since=NOW)
+    assert [one.key for one in dev] == [key(3)]
+
+
 def test_environments_are_kept_apart(history: HistoryDatabase) -> None:
     reported(history, OPENSSL)
     history.record_patches("dev", key(), (KERNEL,), at=NOW, baseline_id="pb-1")
@@ -332,6 +355,57 @@ def test_in_any_order_of_times_the_exposures_are_those_of_a_simple_model(
         for one in history.exposures("prod", closed_since=start)
     }
     assert found == _model(start, told)
+
+
+some_patches = st.frozensets(
+    st.sampled_from(
+        (
+            package("kernel", "1"),
+            package("kernel", "2"),
+            rollup("2026-02", 501),
+            rollup("2026-03", 601),
+            rollup("2026-03", 501),
+        )
+    ),
+    max_size=2,
+)
+by_baselines = st.lists(
+    st.tuples(
+        some_patches,
+        st.sampled_from(("pb-1", "pb-2", "pb-3")),
+        st.sampled_from(("Scan", "Scan", "Install")),
+        st.sampled_from((1, 1, 20)),
+    ),
+    max_size=10,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(by_baselines)
+def test_whatever_baselines_list_the_store_keeps_what_the_rules_say(
+    tmp_path_factory: pytest.TempPathFactory,
+    told: Sequence[tuple[frozenset[Patch], str, str, int]],
+) -> None:
+    """And of no patch two that are open, or that could be opened again."""
+    history = HistoryDatabase(tmp_path_factory.mktemp("history") / "history.db")
+    known: tuple[Exposure, ...] = ()
+    done: list[Exposure] = []
+    at = NOW
+    with history.together():
+        for listed, baseline_id, operation, days in told:
+            at += days * DAY
+            patches = tuple(sorted(listed, key=lambda one: one.title))
+            reported(history, *patches, at=at, baseline_id=baseline_id, operation=operation)
+            found = after(
+                key(), known, patches, at=at, baseline_id=baseline_id, operation=operation
+            )
+            done += [one for one in found if one.was_patched]
+            known = tuple(one for one in found if not one.was_patched)
+            names = [one.patch.kb_id for one in known]
+            assert len(names) == len(set(names))
+    kept = history.exposures("prod", closed_since=NOW)
+    assert len(kept) == len(done) + len(known)
+    assert {*kept} == {*done, *known}
 
 
 def _model(

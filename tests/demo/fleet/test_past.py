@@ -92,6 +92,7 @@ def _trend(history: HistoryDatabase, days: tuple[Snapshot, ...]):  # type: ignor
         days=30,
         snapshots=days,
         exposures=history.exposures("prod", closed_since=since),
+        patched=history.patched("prod", since=since),
         deadlines=Deadlines(),
         known_since=days[0].at,
     )

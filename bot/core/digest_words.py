@@ -254,7 +254,7 @@ def due_lines(report: DigestReport, part: Part, *, named: int = LINES) -> list[s
 def nothing_due(report: DigestReport, part: Part) -> str:
     """What is to be said where no patch is due; the deadlines, or the patches of nodes, may not be known yet."""
     if not report.deadlines:
-        return "What is due is not known: there is no history of patches yet."
+        return "What is due is not known: there is no history of patches, or it cannot be read."
     nodes, unknown = part.now.nodes.total, nodes_not_known(part)
     if not unknown:
         return "Nothing is past its deadline, and nothing is due this week."

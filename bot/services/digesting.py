@@ -152,7 +152,9 @@ class Digesting:
             unchanged=since is not None and fleet.unchanged and not written.ended,
             fleet=fleet,
             attention=status_report(reading, now, stale_after).attention,
-            deadlines=rules.rows(environment, still_open, now) if rules is not None else (),
+            deadlines=rules.rows(environment, still_open, now)
+            if rules is not None and past.known is not None
+            else (),
             details_missing=fleet.details_missing,
             gaps=tuple(gap_row(gap) for gap in reading.gaps),
             approvals=written.approvals,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.core import digest_words
 from bot.core.causes import Cause, Remedy
 from bot.core.digest_reports import DigestReport, DueRow, Part
 from bot.core.digests import standing
@@ -346,19 +347,21 @@ def test_it_is_compared_with_the_last_snapshot_before_the_last_digest(site: Site
 
 
 def test_without_history_or_ledger_there_is_a_digest_still(site: Site) -> None:
+    """It knows no deadlines then, and does not say that none is missed."""
     report = site.digest(without_history=True, without_ledger=True)
     assert report.fleet.now.nodes.total == 8
     assert (report.fleet.before, report.head, report.deadlines) == (
         None,
         "",
-        (DeadlineRow(severity="critical", days=7),),
+        (),
     )
+    assert "not known" in digest_words.nothing_due(report, report.fleet)
     assert report.details_missing == 0
 
 
 def test_what_cannot_be_read_is_said(site: Site) -> None:
     """The history is broken, the ledger is broken, and a Region is denied: three words, and the rest is told."""
-    site.digest()
+    assert site.digest().deadlines != ()
     site.history.broken = True
     site.now += timedelta(hours=1)
     site.gateway.readings = {PLACE: fleet.DENIED}

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,7 @@ T = TypeVar("T")
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 BROKEN_PIPE = 141  # … and for a reader that went away
 PATIENCE_S = 0.2  # an answer that comes sooner needs no progress bar, nor the import of one
+SLICE_S = 0.1
 WIDTH_WITHOUT_TERMINAL = 160
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z_-]+:)(.*)", re.DOTALL)
@@ -166,14 +167,13 @@ def _with_progress(work: Callable[[Progress], T], *, color: bool | None) -> T:
             future.set_exception(error)
 
     Thread(target=run, name="answer", daemon=True).start()
-    try:
-        return future.result(PATIENCE_S)
-    except NotYet:
-        if future.done():
-            return future.result()
-    if not sys.stderr.isatty():
-        return future.result()
-    return _watch(future, board, color=color)
+    wait([future], PATIENCE_S)
+    if sys.stderr.isatty() and not future.done():
+        return _watch(future, board, color=color)
+    # In slices: a Ctrl-C that comes while this thread is about to block is not seen before the wait ends.
+    while not future.done():
+        wait([future], SLICE_S)
+    return future.result()
 
 
 class _Board:
@@ -211,7 +211,7 @@ def _watch(future: Future[T], board: _Board, *, color: bool | None) -> T:
                     shown.update(waiting, visible=False)
                 shown.update(tasks[target], completed=read, total=known or None, known=known)
             try:
-                return future.result(0.1)
+                return future.result(SLICE_S)
             except NotYet:
                 if future.done():
                     return future.result()

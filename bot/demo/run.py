@@ -151,7 +151,8 @@ def main(*, port: int = 0, transport: str = "socket", open_browser: bool = True)
         _say(_welcome(demo))
         if open_browser and _has_browser():
             webbrowser.open(demo.address)
-        stop.wait()
+        while not stop.wait(0.5):  # a signal that comes as a wait begins is not seen before it ends
+            pass
         _say("\nStopping ...")
     _say("Stopped. Nothing is left behind.")
     return 0

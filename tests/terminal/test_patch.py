@@ -157,9 +157,12 @@ def test_ctrl_c_ends_at_once(shell: Shell, ssm: Ssm) -> None:
     """Also while AWS keeps us waiting."""
     ssm.gate.clear()
     process = shell.start("patch", "status prod")
-    assert ssm.asked.wait(60)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    try:
+        assert ssm.asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -35,15 +36,17 @@ SLOTS = 5
 AT: Final = "09:00"
 DAYS: Final = "weekdays"
 _HOW: Final = "`/patch digest <environment> on 09:00 Europe/Berlin weekdays`"
+_ID: Final = re.compile(r"[Dd]-\d{1,9}", re.ASCII)
 _SWITCHES: Final = frozenset({"on", "off", "now", "list"})
 
 
 class DigestArguments(Arguments):
     """What `digest` takes: its words are told apart by what they look like, so that their order does not matter."""
 
-    WORDS: ClassVar[tuple[str, ...]] = ("environment", "what", "at", "zone", "days")
+    WORDS: ClassVar[tuple[str, ...]] = ("environment", "digest", "what", "at", "zone", "days")
 
     environment: Annotated[str, EnvironmentName()] = Field("", description="the part of the fleet")
+    digest: str = Field("", description="the id of one, like D-2, to turn it off from anywhere")
     what: Literal["list", "on", "off", "now"] = Field(
         "list", description="see who gets one; this channel gets one, or none any more; one for you"
     )
@@ -56,7 +59,13 @@ class DigestArguments(Arguments):
         """The arguments, with time, zone and days as they are stored. Raises UsageError."""
         bound = super().bind(sentence, environments)
         given = {"environment": bound.environment, "at": "", "zone": "", "days": ""}
-        if bound.what != "list" and not bound.environment:
+        if bound.digest:
+            if bound.what != "off" or bound.environment:
+                raise UsageError(
+                    f"{bound.digest} is one digest; it can be turned off.",
+                    hint=f"Use: `/patch digest {bound.digest} off`",
+                )
+        elif bound.what != "list" and not bound.environment:
             if len(environments) != 1:
                 names = ", ".join(environments)
                 raise UsageError(
@@ -84,13 +93,15 @@ class DigestArguments(Arguments):
                 raise UsageError(
                     f"I don't know what to do with “{word}” here.", hint=f"{hint}Use: {_HOW}"
                 )
-            values[name] = word
+            values[name] = word.upper() if name == "digest" else word
         return values
 
 
 def _name_of(word: str, values: dict[str, Any]) -> str:
     if word.casefold() in _SWITCHES:
         return "what"
+    if _ID.fullmatch(word):
+        return "digest"
     if words.looks_like_time(word):
         return "at"
     if words.looks_like_days(word):
@@ -102,6 +113,8 @@ def _name_of(word: str, values: dict[str, Any]) -> str:
 
 def wish(arguments: DigestArguments) -> Wish | None:
     """On and off change something; everything else only asks."""
+    if arguments.what == "off" and arguments.digest:
+        return Wish(OFF, {"digest": arguments.digest})
     if arguments.what == "off":
         return Wish(OFF, {"environment": arguments.environment})
     if arguments.what == "on":
@@ -113,9 +126,11 @@ def run(arguments: DigestArguments, context: Context) -> DigestsReport | DigestR
     """The digests that are on, or one made now. Raises UsageError for what must be typed in a channel."""
     if arguments.what in {"on", "off"}:
         where = "a terminal" if context.surface is Surface.TERMINAL else "a button"
+        which = arguments.digest or arguments.environment
+        place = "in Slack" if arguments.digest else "in the channel that is meant"
         raise UsageError(
             f"Digests are not turned on or off from {where}.",
-            hint=f"Type `/patch digest {arguments.environment} {arguments.what}` in the channel that is meant.",
+            hint=f"Type `/patch digest {which} {arguments.what}` {place}.",
         )
     if arguments.what == "now":
         environment = arguments.environment
@@ -170,7 +185,8 @@ def slack(report: DigestsReport | DigestReport, context: Context) -> Card:
 
 def _row(row: SubscriptionRow) -> Block:
     head = markup(
-        "{environment} in {channel}: {when}\n{next}",
+        "{id} {environment} in {channel}: {when}\n{next}",
+        id=cards.prose(row.id),
         environment=bold(row.environment),
         channel=channel(row.channel),
         when=cards.prose(_when(row)),
@@ -223,12 +239,14 @@ COMMAND = Command(
         "digest prod on 09:00 Europe/Berlin weekdays",
         "digest prod on",
         "digest prod off",
+        "digest D-2 off",
         "digest prod now",
     ),
     details=(
         "It goes to the channel in which it is turned on; requesters of the environment and admins may. Without a time"
         " it comes at 09:00 in your own zone on weekdays. Each day has one digest, also when the clocks change; one"
-        " that was missed for less than six hours comes late, others are named in the next. A terminal only shows"
-        " them."
+        " that was missed for less than six hours comes late, others are named in the next. By its id, which"
+        " the list shows, one is turned off from anywhere, also when its channel is archived. A terminal only"
+        " shows them."
     ),
 )

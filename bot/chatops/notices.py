@@ -104,7 +104,8 @@ def _about_digest(notice: Notice, ledger: Ledger) -> Card:
             context(
                 cards.prose(
                     "It goes on with the next one. Where I am not in the channel: `/invite @patchbot`. To have it in"
-                    f" another channel, type there `/patch digest {subscription.environment} on`."
+                    f" another channel, type there `/patch digest {subscription.environment} on`. To end it:"
+                    f" `/patch digest {name} off`."
                 )
             ),
         ),

@@ -75,22 +75,58 @@ class Subscribing:
         return Effect(apply)
 
     def off(self, person: Person, body: Mapping[str, Any]) -> Effect:
-        """No digest any more; what was posted stays."""
+        """No digest any more, of the channel or of the one that is named; what was posted stays."""
+        named = str(body.get("digest", ""))
+        before = self._named(person, named) if named else self._of_the_channel(person, body)
+        where = "its channel" if named else "this channel"
+        ended = replace(before, active=False, version=before.version + 1)
+
+        def apply(change: Change) -> str:
+            change.save_subscription(ended, [_entry("digest.unsubscribed", ended, person.id)])
+            return f"{ended.id}: {where} gets no digest of {ended.environment} any more."
+
+        return Effect(apply)
+
+    def _of_the_channel(self, person: Person, body: Mapping[str, Any]) -> Subscription:
         environment, channel = self._place(person, body)
-        before = self._find(environment, channel)
-        if before is None or not before.active:
+        found = self._find(environment, channel)
+        if found is None or not found.active:
             raise Refusal(
                 f"this channel gets no digest of {environment}",
                 subject=_subject(environment),
                 hint="Ask /patch digest list which channels do.",
             )
-        ended = replace(before, active=False, version=before.version + 1)
+        return found
 
-        def apply(change: Change) -> str:
-            change.save_subscription(ended, [_entry("digest.unsubscribed", ended, person.id)])
-            return f"{ended.id}: this channel gets no digest of {environment} any more."
+    def _named(self, person: Person, name: str) -> Subscription:
+        """By its id, from anywhere: the way out where the channel is archived or the environment not configured any
+        more. Raises Refusal."""
+        every = self._ledger.subscriptions()
+        found = next((one for one in every if one.id == name), None)
+        subject = f"digest/{name}"
+        if found is None or not found.active:
+            raise Refusal(
+                f"no digest {name} is on",
+                subject=subject,
+                hint="Ask /patch digest list which ones are.",
+            )
+        rules = self._rules.get(found.environment)
+        if rules is not None:
+            self._check_may_switch(person, rules, subject)
+        elif not any(one.admins.contains(person) for one in self._rules.values()):
+            raise Refusal(
+                f"{found.environment} is not configured any more, and only admins turn its digests off",
+                subject=subject,
+            )
+        return found
 
-        return Effect(apply)
+    def _check_may_switch(self, person: Person, rules: ChangeRules, subject: str) -> None:
+        if not (rules.requesters.contains(person) or rules.admins.contains(person)):
+            raise Refusal(
+                f"only requesters of {rules.environment} and admins turn its digests on and off",
+                subject=subject,
+                hint=f"Ask /patch digest {rules.environment} now for one that only you see.",
+            )
 
     def _place(self, person: Person, body: Mapping[str, Any]) -> tuple[str, str]:
         """Environment and channel, where the person may have a digest there. Raises Refusal."""
@@ -99,12 +135,7 @@ class Subscribing:
         rules = self._rules.get(environment)
         if rules is None:
             raise Refusal(f"{environment} is not configured any more", subject=subject)
-        if not (rules.requesters.contains(person) or rules.admins.contains(person)):
-            raise Refusal(
-                f"only requesters of {environment} and admins turn its digests on and off",
-                subject=subject,
-                hint=f"Ask /patch digest {environment} now for one that only you see.",
-            )
+        self._check_may_switch(person, rules, subject)
         if channel[:1] not in {"C", "G"}:
             raise Refusal(
                 "a digest goes to a channel, and this is none",

@@ -110,6 +110,10 @@ def test_what_is_left_out_has_a_default(text: str, changes: dict[str, str]) -> N
         ("prud on", "no environment “prud”", "Did you mean “prod”?"),
         ("prod off 09:00", "“09:00” here", "digest <environment> on"),
         ("prod now weekdays", "“weekdays” here", "digest <environment> on"),
+        ("D-2 on", "D-2 is one digest", "/patch digest D-2 off"),
+        ("d-2", "D-2 is one digest", "/patch digest D-2 off"),
+        ("prod D-2 off", "D-2 is one digest", "/patch digest D-2 off"),
+        ("D-2 D-3 off", "“D-3” here", "digest <environment> on"),
     ],
 )
 def test_mistakes_are_told_with_what_is_allowed(text: str, message: str, hint: str) -> None:
@@ -125,6 +129,9 @@ def test_only_on_and_off_change_something() -> None:
     off = desk.wish("digest prod off")
     assert off is not None
     assert (off.kind, off.body) == ("digest.off", {"environment": "prod"})
+    named = desk.wish("digest d-2 off")
+    assert named is not None
+    assert (named.kind, named.body) == ("digest.off", {"digest": "D-2"})
     for text in ("digest", "digest list", "digest prod", "digest prod now", "status prod", ""):
         assert desk.wish(text) is None
 
@@ -135,6 +142,9 @@ def test_a_terminal_and_a_button_turn_nothing_on(ledger: SqliteLedger) -> None:
         with pytest.raises(UsageError, match="not turned on or off") as caught:
             desk.answer("digest prod on", person, surface=surface)
         assert "/patch digest prod on" in caught.value.hint
+        with pytest.raises(UsageError, match="not turned on or off") as caught:
+            desk.answer("digest D-1 off", person, surface=surface)
+        assert "`/patch digest D-1 off` in Slack" in caught.value.hint
     assert ledger.subscriptions() == ()
 
 

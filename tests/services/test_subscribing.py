@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from bot.core.audit import Entry
 from bot.core.identity import Person
 from bot.core.schedules import WEEKDAYS, stored
 from bot.services.intake import Reply
-from tests.core.schedules import a_slot
+from tests.core.schedules import a_slot, a_subscription
 from tests.services.changes import ADA, ANA, CAT, HOME, QUIET, ROOM, SHARED, World
 
 GIVEN = {
@@ -97,6 +98,33 @@ def test_off_and_on_again(world: World) -> None:
         "digest.unsubscribed",
         "digest.resumed",
     ]
+
+
+def test_by_its_id_it_is_turned_off_from_anywhere(world: World) -> None:
+    """The way out where its channel is archived."""
+    on(world)
+    assert not world.click("digest.off", CAT, digest="D-1", channel=QUIET).allowed
+    assert not world.click("digest.off", ANA, digest="D-2", channel=QUIET).allowed
+    assert all(one.active for one in world.ledger.subscriptions())
+    reply = world.click("digest.off", ANA, digest="D-1", channel="D0000ANA1")
+    assert reply.allowed
+    assert "D-1: its channel gets no digest of prod any more" in reply.text
+    assert not world.ledger.subscriptions()[0].active
+    again = world.click("digest.off", ANA, digest="D-1", channel=QUIET)
+    assert not again.allowed
+    assert "no digest D-1 is on" in again.text
+
+
+def test_an_admin_turns_off_what_is_not_configured_any_more(world: World) -> None:
+    gone = a_subscription(environment="moon")
+    with world.ledger.change() as change:
+        change.add_subscription(gone, [Entry("digest.subscribed", ANA, gone.subject, {})])
+    reply = world.click("digest.off", ANA, digest=gone.id, channel=ROOM)
+    assert not reply.allowed
+    assert "only admins" in reply.text
+    assert world.click("digest.off", ADA, digest=gone.id, channel=ROOM).allowed
+    assert not world.ledger.subscriptions()[0].active
+    assert world.kinds(subject=gone.subject)[-1] == "digest.unsubscribed"
 
 
 @pytest.mark.parametrize("kind", ["digest.on", "digest.off"])

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.chatops import notices
+from bot.core.audit import Entry
 from bot.core.ledger import InboxItem
-from bot.core.schedules import SlotState, Subscription
+from bot.core.schedules import SlotState, Subscription, moved, stored
 from bot.demo.slack.demo_workspace import (
+    APPROVALS,
     GUS,
     HOME,
     JONAS,
@@ -20,6 +23,8 @@ from bot.demo.slack.demo_workspace import (
     SHARED,
     STRANGER,
 )
+from bot.services.noticing import digest_failed
+from tests.core.schedules import a_slot, a_subscription
 from tests.slack import signed
 from tests.slack.changing import Shop, shop_of
 from tests.slack.conftest import Front, until
@@ -54,6 +59,32 @@ def test_on_list_and_off(shop: Shop) -> None:
     shop.world.ask(JONAS, PATCHING, "digest prod off")
     shop.told(JONAS, PATCHING, "gets no digest of prod any more")
     assert [one.active for one in subscriptions(shop)] == [False]
+
+
+def test_by_its_id_it_ends_from_another_channel(shop: Shop) -> None:
+    shop.start()
+    shop.world.ask(MAYA, PATCHING, ON)
+    shop.told(MAYA, PATCHING, "D-1: this channel gets")
+    shop.world.ask(JONAS, APPROVALS, "digest d-1 off")
+    shop.told(JONAS, APPROVALS, "D-1: its channel gets no digest of prod any more")
+    assert [one.active for one in subscriptions(shop)] == [False]
+
+
+def test_whoever_set_it_up_hears_how_to_end_one_that_fails(shop: Shop) -> None:
+    slot, subscription = a_slot(), a_subscription()
+    posting, began = moved(slot, SlotState.POSTING, posting_at=slot.instant)
+    failed, ended = moved(posting, SlotState.FAILED, why="Slack refused it (is_archived)")
+    with shop.ledger.change() as change:
+        change.add_subscription(
+            subscription, [Entry("digest.subscribed", MAYA, subscription.subject, {})]
+        )
+        change.claim_slot(slot, [stored(slot)])
+        change.move_slot(posting, was=slot.state, entries=[began])
+        change.move_slot(failed, was=posting.state, entries=[ended])
+    (notice,) = digest_failed(subscription, failed)
+    card = notices.draw(notice, shop.ledger, shop.now)
+    assert "is_archived" in card.text
+    assert "`/patch digest D-1 off`" in str(card.blocks)
 
 
 def test_the_running_bot_posts_it(shop: Shop) -> None:

@@ -17,8 +17,6 @@ class Doubt(StrEnum):
     NO_KEY = "no key"  # marks and heads of before cannot be recognised
 
 
-RESTORED = frozenset({Doubt.OLDER, Doubt.NO_HEAD, Doubt.NO_KEY, Doubt.COPY})
-"""What a restore of a sound backup looks like."""
 FORGED = frozenset({Doubt.REWRITTEN, Doubt.UNSEALED})
 """What no restore looks like: somebody changed the log, its heads or the key."""
 

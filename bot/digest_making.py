@@ -21,6 +21,7 @@ from bot.core.schedules import Slot, Subscription
 from bot.services import noticing
 from bot.services.digesting import Digesting
 from bot.services.history import History
+from bot.services.subscribing import find_slot
 
 COLLECTING_S = 60.0
 """How long a digest waits for what its nodes miss to be read; what is not read by then is told without its reason."""
@@ -92,13 +93,10 @@ class DigestMaking:
     def owners_part(self, notice: Notice) -> Card:
         """The message of such a part. Raises NotFound where there is none."""
         subscription_id, day, owner = notice.subject.split("/", 2)
-        slots = self.ledger.slots(subscription_id, limit=60)
-        slot = next((one for one in slots if one.day.isoformat() == day), None)
-        subscriptions = self.ledger.subscriptions()
-        subscription = next((one for one in subscriptions if one.id == subscription_id), None)
-        if slot is None or subscription is None:
+        found = find_slot(self.ledger, subscription_id, day)
+        if found is None:
             raise NotFound(f"There is no digest {subscription_id} of {day}.")
-        return owner_card(self._report(subscription, slot), owner)
+        return owner_card(self._report(*found), owner)
 
     def _collect(self, environment: str) -> None:
         until = self.monotonic() + COLLECTING_S

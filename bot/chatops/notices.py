@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 from bot.chatops import cards, request_cards, run_cards
 from bot.chatops.alert_cards import alert_card
@@ -22,8 +21,7 @@ from bot.services import noticing
 from bot.services.alert_log import find_alert
 from bot.services.auto_requests import answer_to
 from bot.services.installs import request_row, run_report
-
-_SLOTS: Final = 60
+from bot.services.subscribing import find_slot
 
 
 def draw(
@@ -83,11 +81,10 @@ def _about_run(
 
 def _about_digest(notice: Notice, ledger: Ledger) -> Card:
     name, _, day = notice.subject.partition("/")
-    subscription = next((one for one in ledger.subscriptions() if one.id == name), None)
-    slots = ledger.slots(name, limit=_SLOTS)
-    slot = next((one for one in slots if one.day.isoformat() == day), None)
-    if subscription is None or slot is None:
+    found = find_slot(ledger, name, day)
+    if found is None:
         raise NotFound(f"There is no digest {notice.subject}.")
+    subscription, slot = found
     what = f"The digest of {subscription.environment} for {day} was not posted: {slot.reason}."
     return Card(
         what,

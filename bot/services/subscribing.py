@@ -13,12 +13,13 @@ from bot.core.identity import Person
 from bot.core.ledger import Change, Ledger
 from bot.core.ports import Clock
 from bot.core.rules import ChangeRules
-from bot.core.schedules import Subscription, next_instant, parse_days
+from bot.core.schedules import Slot, Subscription, next_instant, parse_days
 from bot.services.intake import Effect, Handler, Refusal
 
 ON: Final = "digest.on"
 OFF: Final = "digest.off"
 KIND: Final = "D"
+SLOTS_KEPT_IN_SIGHT: Final = 60
 
 
 class Subscribing:
@@ -101,8 +102,7 @@ class Subscribing:
     def _named(self, person: Person, name: str) -> Subscription:
         """By its id, from anywhere: the way out where the channel is archived or the environment not configured any
         more. Raises Refusal."""
-        every = self._ledger.subscriptions()
-        found = next((one for one in every if one.id == name), None)
+        found = find_subscription(self._ledger, name)
         subject = f"digest/{name}"
         if found is None or not found.active:
             raise Refusal(
@@ -149,6 +149,19 @@ class Subscribing:
         return next(
             (one for one in every if (one.environment, one.channel) == (environment, channel)), None
         )
+
+
+def find_subscription(ledger: Ledger, name: str) -> Subscription | None:
+    """The subscription of that id, also one that is off."""
+    return next((one for one in ledger.subscriptions() if one.id == name), None)
+
+
+def find_slot(ledger: Ledger, name: str, day: str) -> tuple[Subscription, Slot] | None:
+    """A subscription and its slot of a local date in ISO form, if it is one of the last `SLOTS_KEPT_IN_SIGHT`."""
+    subscription = find_subscription(ledger, name)
+    slots = ledger.slots(name, limit=SLOTS_KEPT_IN_SIGHT)
+    slot = next((one for one in slots if one.day.isoformat() == day), None)
+    return None if subscription is None or slot is None else (subscription, slot)
 
 
 def _add(change: Change, wanted: Subscription, now: datetime) -> str:

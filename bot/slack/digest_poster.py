@@ -35,6 +35,7 @@ from bot.core.schedules import (
     stored,
 )
 from bot.services import noticing
+from bot.services.subscribing import find_subscription
 from bot.slack.answering import new_incident
 from bot.slack.api import SlackApi
 from bot.slack.digest_traces import find, forgotten, metadata
@@ -265,9 +266,7 @@ class DigestPoster:
 
     def _ended_meanwhile(self, subscription: Subscription, slot: Slot) -> bool:
         """Making it may take minutes: somebody may have turned it off, or opened the channel to others, meanwhile."""
-        known = next(
-            (one for one in self._ledger.subscriptions() if one.id == subscription.id), None
-        )
+        known = find_subscription(self._ledger, subscription.id)
         if known is None or not known.active:
             self._move(slot, SlotState.SKIPPED, why="it was turned off")
             return True

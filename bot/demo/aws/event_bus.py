@@ -15,6 +15,7 @@ from uuid import uuid4
 from moto.sqs.models import sqs_backends
 
 from bot.demo.aws.run_command.behaviour import ComplianceChange, StatusChange
+from bot.demo.aws.state import as_text
 
 QUEUE = "patchbot-events"
 DEAD_LETTERS = "patchbot-events-dead"
@@ -37,7 +38,7 @@ class EventBus:
         detail: dict[str, Any] = {
             "command-id": change.command_id,
             "document-name": change.document_name,
-            "requested-date-time": _text(change.requested_at),
+            "requested-date-time": as_text(change.requested_at),
             "status": change.status,
         }
         if change.instance_id:
@@ -45,7 +46,7 @@ class EventBus:
             detail["instance-id"] = change.instance_id
         else:
             kind = "EC2 Command Status-change Notification"
-            detail["expire-after"] = _text(change.expires_after)
+            detail["expire-after"] = as_text(change.expires_after)
             # A text, as AWS's own code takes it, and not the object of AWS's example.
             detail["parameters"] = json.dumps({k: list(v) for k, v in change.parameters.items()})
         self._send(change.account, change.region, kind, detail, change.at)
@@ -53,7 +54,7 @@ class EventBus:
     def compliance_changed(self, change: ComplianceChange) -> None:
         """A node became compliant or non-compliant."""
         detail = {
-            "last-runtime": _text(change.at),
+            "last-runtime": as_text(change.at),
             "compliance-status": "compliant" if change.compliant else "non_compliant",
             "resource-type": "managed-instance",
             "resource-id": change.instance_id,
@@ -69,8 +70,8 @@ class EventBus:
     ) -> None:
         """An execution of a maintenance window ended (SUCCESS, FAILED, TIMED_OUT)."""
         detail = {
-            "start-time": _text(at),
-            "end-time": _text(at),
+            "start-time": as_text(at),
+            "end-time": as_text(at),
             "window-id": window_id,
             "window-execution-id": str(uuid4()),
             "status": status,
@@ -96,7 +97,7 @@ class EventBus:
             "detail-type": kind,
             "source": "aws.ssm",
             "account": account,
-            "time": _text(at),
+            "time": as_text(at),
             "region": region,
             "resources": [],
             "detail": detail,
@@ -142,7 +143,3 @@ def create_queue(sqs: Any) -> str:
         "SqsManagedSseEnabled": "true",
     }
     return str(sqs.create_queue(QueueName=QUEUE, Attributes=attributes)["QueueUrl"])
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

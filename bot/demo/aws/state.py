@@ -132,3 +132,8 @@ def state_of(backend: SimpleSystemManagerBackend) -> RegionState:
 def region_state(account: str, region: str) -> RegionState:
     """The state of an account's Region, for seeding in process."""
     return state_of(ssm_backends[account][region])
+
+
+def as_text(moment: datetime) -> str:
+    """A UTC time as Systems Manager writes it in inventory items and events: whole seconds, and a Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

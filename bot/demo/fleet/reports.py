@@ -7,6 +7,7 @@ AWS:ComplianceItem; "Metadata collected by Inventory", Systems Manager User Guid
 from datetime import datetime
 from typing import Any
 
+from bot.demo.aws.state import as_text
 from bot.demo.fleet.model import Node, Patch, PatchState, Run
 
 _LEVELS = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
@@ -36,7 +37,7 @@ def _item(type_name: str, captured: datetime, content: list[dict[str, str]]) -> 
     return {
         "TypeName": type_name,
         "SchemaVersion": "1.0",
-        "CaptureTime": _text(captured),
+        "CaptureTime": as_text(captured),
         "Content": content,
     }
 
@@ -82,13 +83,13 @@ def _patch_summary(run: Run) -> dict[str, str]:
         "ExecutionId": run.command_id,
         "OwnerInformation": "",
         "OperationType": run.operation,
-        "OperationStartTime": _text(run.started),
-        "OperationEndTime": _text(run.ended),
+        "OperationStartTime": as_text(run.started),
+        "OperationEndTime": as_text(run.ended),
         "RebootOption": run.reboot_option,
         **{name: str(count) for name, count in counts.items()},
     }
     if run.last_no_reboot_install is not None:
-        content["LastNoRebootInstallOperationTime"] = _text(run.last_no_reboot_install)
+        content["LastNoRebootInstallOperationTime"] = as_text(run.last_no_reboot_install)
     if run.non_compliant:
         levels = [patch.level for patch in run.non_compliant if patch.level in _LEVELS]
         content["NonCompliantSeverity"] = max(levels, key=_LEVELS.index, default=_LEVELS[0])
@@ -126,7 +127,7 @@ def _compliance_item(node: Node, run: Run, patch: Patch) -> dict[str, str]:
 
 def _installed_time(node: Node, patch: Patch) -> str:
     if patch.installed_at is not None:
-        return _text(patch.installed_at)
+        return as_text(patch.installed_at)
     # Windows' agent sends .NET's zero where Linux sends nothing.
     return _YEAR_ONE if node.platform.is_windows else ""
 
@@ -138,9 +139,5 @@ def _association(node: Node) -> dict[str, str]:
         "Title": "AWS-GatherSoftwareInventory",
         "Severity": "UNSPECIFIED",
         "Status": "COMPLIANT",
-        "ExecutionTime": _text(node.last_ping),
+        "ExecutionTime": as_text(node.last_ping),
     }
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -20,7 +20,7 @@ from bot.demo.aws.patch_data import (
     patch_summary,
 )
 from bot.demo.aws.run_command.behaviour import ComplianceChange
-from bot.demo.aws.state import InventoryItem, RegionState
+from bot.demo.aws.state import InventoryItem, RegionState, as_text
 
 Row = dict[str, str]
 _BAD = frozenset(name.removesuffix("Count") for name in NON_COMPLIANT_COUNTERS)
@@ -104,7 +104,7 @@ def set_connection(region: RegionState, instance_id: str, *, online: bool, at: d
         return
     attributes = dict(item.content[0]) if item.content else {}
     attributes["InstanceStatus"] = "Active" if online else "ConnectionLost"
-    captured = _text(at) if online else item.capture_time
+    captured = as_text(at) if online else item.capture_time
     region.store(instance_id, replace(item, capture_time=captured, content=(attributes,)))
 
 
@@ -147,7 +147,7 @@ def _as(row: Row, state: str, at: datetime | None = None) -> Row:
     """The same patch in another state; rows are shared between nodes, so never changed."""
     changed = row | {"PatchState": state, "Status": "NON_COMPLIANT" if state in _BAD else "COMPLIANT"}  # fmt: skip
     if at is not None:
-        changed["InstalledTime"] = _text(at)
+        changed["InstalledTime"] = as_text(at)
     return changed
 
 
@@ -166,7 +166,7 @@ def _report(
     group = region.tags(instance_id).get("Patch Group", region.tags(instance_id).get("PatchGroup", ""))  # fmt: skip
     summary = _summary(operation, rows, judged_by, at=at) | {"PatchGroup": group}
     if operation.kind == "Install" and operation.reboot_option == "NoReboot":
-        summary["LastNoRebootInstallOperationTime"] = _text(at)
+        summary["LastNoRebootInstallOperationTime"] = as_text(at)
     elif old and old.get("LastNoRebootInstallOperationTime"):
         summary["LastNoRebootInstallOperationTime"] = old["LastNoRebootInstallOperationTime"]
     _store(region, instance_id, PATCH_SUMMARY, [summary], at)
@@ -229,8 +229,8 @@ def _summary(
         "ExecutionId": operation.command_id,
         "OwnerInformation": "",
         "OperationType": operation.kind,
-        "OperationStartTime": _text(operation.started),
-        "OperationEndTime": _text(at),
+        "OperationStartTime": as_text(operation.started),
+        "OperationEndTime": as_text(at),
         "RebootOption": operation.reboot_option,
         **{name: str(count) for name, count in counts.items()},
     }
@@ -251,13 +251,9 @@ def _store(
     item = InventoryItem(
         type_name=type_name,
         schema_version="1.0",
-        capture_time=_text(at),
+        capture_time=as_text(at),
         content_hash="",
         content=tuple(content),
         context=context if type_name == COMPLIANCE_ITEM else {},
     )
     region.store(instance_id, item)
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -63,15 +63,12 @@ def slack(report: Answer, context: Context) -> Card:
 
 
 def _result(row: ResultRow) -> Text:
-    words = change_words.OUTCOMES[row.outcome]
-    if row.back_online is False:
-        words = "not back after its reboot"
     return markup(
         "• {name} {id} wave {wave}: {why}",
         name=bold(cards.brief(row.name or row.instance_id, 60)),
         id=code(row.instance_id),
         wave=row.wave,
-        why=cards.prose(f"{words}: {row.reason}" if row.reason else words, 220),
+        why=cards.prose(change_words.outcome(row), 220),
     )
 
 

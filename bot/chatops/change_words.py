@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bot.core.change_reports import LimitRow, PlanReport, RequestRow, RunRow
+from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow
 from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
 from bot.core.receipts import UNPROVEN
 from bot.core.runs import NodeOutcome, RunState
@@ -38,6 +38,14 @@ OUTCOMES: Final = {
     NodeOutcome.SKIPPED: "skipped",
     NodeOutcome.UNKNOWN: "unknown",
 }
+
+
+def outcome(row: ResultRow) -> str:
+    """What became of a node: how its command ended, and why, where that is known."""
+    words = OUTCOMES[row.outcome]
+    if row.back_online is False:
+        words = "not back after its reboot"
+    return f"{words}: {row.reason}" if row.reason else words
 
 
 def run_state(row: RunRow) -> str:

@@ -131,14 +131,11 @@ def _is_bad(row: ResultRow) -> bool:
 
 
 def _trouble(row: ResultRow) -> Text:
-    words = change_words.OUTCOMES[row.outcome]
-    if row.back_online is False:
-        words = "not back after its reboot"
     return markup(
         "• {name} {id}: {why}",
         name=bold(cards.brief(row.name or row.instance_id, 60)),
         id=code(row.instance_id),
-        why=cards.prose(f"{words}: {row.reason}" if row.reason else words, 250),
+        why=cards.prose(change_words.outcome(row), 250),
     )
 
 

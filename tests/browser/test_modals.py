@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from slack_bolt import Respond
 from slack_sdk import WebClient
 
-from bot.demo.slack.demo_workspace import JONAS, PATCHING
+from bot.demo.slack.demo_workspace import JONAS, MAYA, PATCHING
 from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.kit import Json, Kit, actions, button, option, plain, section
 from tests.browser.slack_page import SlackPage
@@ -215,6 +215,63 @@ def test_the_home_tab_shows_what_the_app_publishes(kit: Kit, open_page: OpenPage
     page.page.get_by_test_id("tab-messages").click()
     expect(page.home).to_be_hidden()
     expect(page.composer).to_be_visible()
+
+
+def publish_home(kit: Kit, *blocks: Json) -> None:
+    """Publish Maya's Home tab as the app."""
+    kit.client.views_publish(user_id=MAYA, view={"type": "home", "blocks": [*blocks]})
+
+
+def test_an_old_reading_of_the_home_tab_never_covers_a_newer_one(
+    kit: Kit, open_page: OpenPage
+) -> None:
+    """The answer to "what is there?" may come after what was published meanwhile."""
+    page = open_page()
+    publish_home(kit, section("prod 85%"))
+
+    def overtaken(route: Route) -> None:
+        fetched = route.fetch()
+        publish_home(kit, section("prod 97%"))
+        expect(page.home).to_contain_text("prod 97%")
+        route.fulfill(response=fetched)
+
+    page.page.route("**/page/home?*", overtaken, times=1)
+    with page.page.expect_event("requestfinished", lambda it: "/page/home?" in it.url):
+        page.open_channel("patchbot")
+    page.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(page.home).to_contain_text("prod 97%")
+
+
+def test_a_home_tab_missed_while_offline_is_read_again(kit: Kit, open_page: OpenPage) -> None:
+    """After connecting again the tab shows what was published meanwhile."""
+    page = open_page()
+    publish_home(kit, section("prod 85%"))
+    page.open_channel("patchbot")
+    page.expected_errors = ("ERR_FAILED", "ERR_INCOMPLETE_CHUNKED_ENCODING")
+    page.page.route("**/page/events*", lambda route: route.abort())
+    page.page.reload()
+    expect(page.home).to_contain_text("prod 85%")
+    publish_home(kit, section("prod 97%"))
+    page.page.unroute("**/page/events*")
+    expect(page.home).to_contain_text("prod 97%")
+
+
+def test_a_click_counts_though_its_button_is_published_anew_under_the_finger(
+    kit: Kit, open_page: OpenPage
+) -> None:
+    """What comes between pressing and releasing waits for the click."""
+    page, witness = open_page(), open_page()
+    publish_home(kit, section("prod 85%"), actions(button("refresh")))
+    page.open_channel("patchbot")
+    witness.open_channel("patchbot")
+    page.control("refresh", inside=page.home).hover()
+    page.page.mouse.down()
+    publish_home(kit, section("prod 97%"), actions(button("refresh")))
+    expect(witness.home).to_contain_text("prod 97%")
+    expect(page.home).to_contain_text("prod 85%")
+    page.page.mouse.up()
+    expect(page.home).to_contain_text("prod 97%")
+    until(lambda: len(kit.actions) == 1)
 
 
 def test_a_modal_fills_the_screen_of_a_phone(kit: Kit, open_page: OpenPage) -> None:

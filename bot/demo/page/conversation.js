@@ -58,6 +58,11 @@ export class Conversation {
     this.openTab(channel.kind === "im" ? "home" : "messages");
   }
 
+  /** Reads everything on show anew: events may have been missed. */
+  reload() {
+    return Promise.all([this.timeline.load(), this.tab === "home" ? this.home.load() : null]);
+  }
+
   drawHead(channel) {
     const isApp = channel.kind === "im";
     const sign = isApp ? avatar(null, { size: "medium", app: true }) : icon(channel.kind === "private" ? "lock" : "hash");

@@ -1,5 +1,6 @@
 // The stream of events for the acting person. Connects again by itself, and says when everything should be read anew.
 
+import { afterPress } from "./press.js";
 import { store } from "./store.js";
 
 const FIRST_PAUSE_MS = 500;
@@ -22,7 +23,9 @@ export class Live {
       this.onState(true);
       this.onOpen();
     };
-    source.onmessage = (message) => this.onEvent(JSON.parse(message.data));
+    source.onmessage = (message) => afterPress(() => {
+      if (source === this.source) this.onEvent(JSON.parse(message.data));
+    });
     source.onerror = () => {
       // The browser's own way of reconnecting gives up on the first answer that is not a stream, so this is ours.
       source.close();

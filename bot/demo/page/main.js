@@ -84,7 +84,7 @@ class Page {
   }
 
   async reload() {
-    await Promise.all([this.conversation.timeline.load(), this.thread.reload()]);
+    await Promise.all([this.conversation.reload(), this.thread.reload()]);
     document.body.classList.add("is-live");
   }
 

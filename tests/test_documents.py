@@ -66,6 +66,16 @@ def test_every_command_line_of_the_readme_is_a_make_target() -> None:
     assert {"demo", "test", "setup", "lint"} <= targets
 
 
+def test_every_schema_name_stands_in_the_reference() -> None:
+    """docs/terminal.md names each `patchbot.…/1` that the code writes, and no other."""
+    name = re.compile(r"\bpatchbot\.[a-z_]+/\d+\b")
+    code = [
+        path.read_text() for part in ("bot", "commands") for path in ROOT.glob(f"{part}/**/*.py")
+    ]
+    written = {found for text in code for found in name.findall(text)}
+    assert set(name.findall((ROOT / "docs" / "terminal.md").read_text())) == written
+
+
 def test_the_policy_allows_reading_and_nothing_else() -> None:
     """Every action of the shipped policy describes, gets or lists, but for taking events off one queue."""
     policy = json.loads((ROOT / "deploy" / "iam-reader.json").read_text())

@@ -26,7 +26,7 @@ def test_a_rate_of_aws_is_found_and_kept(aws: SimulatedAws, make_gateway: MakeGa
     """Everything is read, few calls are refused, and the next reading starts at what was learned."""
     seed_directly(fleet_of(1000))
     expected = make_gateway().read_target(EVERYTHING, TARGET)
-    limit = aws.faults.limit_rate(STATES, rate=10, burst=5)
+    limit = aws.faults.limit_rate(STATES, rate=5, burst=3)
     gateway = make_gateway(concurrency=8)
     assert gateway.read_target(EVERYTHING, TARGET) == expected
     assert 0 < limit.throttled < 30

@@ -316,9 +316,7 @@ states = st.builds(
 )
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.builds(Observation, nodes, st.none() | states, texts, st.booleans()), max_size=4)
 )

@@ -94,12 +94,19 @@ def _left_out(ctx: Context, run: Run) -> int:
     )
 
 
-def hindrance(ctx: Context, one: Dispatch) -> str:
-    """What came between two tries; empty when nothing did."""
+def hindrance(ctx: Context, one: Dispatch, plan: Plan, *, backers: frozenset[str]) -> str:
+    """What came between two tries; empty when nothing did. `backers` must have been looked up since the first."""
     run = ctx.ledger.run(one.run)
-    if run is None or run.state not in _AT_WORK or purpose_of(run) != one.purpose:
+    request = ctx.ledger.request(run.request) if run is not None else None
+    if (
+        run is None
+        or request is None
+        or run.state not in _AT_WORK
+        or purpose_of(run) != one.purpose
+    ):
         return "the run was stopped while AWS refused the pace"
     if ctx.clock() >= run.deadline:
         return "the time limit passed while AWS refused the pace"
-    _, plan = ctx.sealed(run)
-    return ctx.frozen(run, plan) if one.purpose == RUN else ""
+    if one.purpose != RUN:
+        return ""
+    return ctx.clock_watch.doubt() or ctx.objection(request, plan, backers) or ctx.frozen(run, plan)

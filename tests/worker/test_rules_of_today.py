@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -159,8 +160,49 @@ def test_after_a_broken_glass_nothing_is_sent_before_somebody_was_told(site: Sit
         site.tick(5)
     assert site.aws.attempts == []
     assert "nobody could be told" in site.run().why
+    posted(site, notice)
+    assert site.finish().state is RunState.VERIFIED
+
+
+def posted(site: Site, notice: Notice, **changes: Any) -> None:
+    """The message is there."""
     with site.ledger.change() as change:
-        change.move_notice(replace(notice, state=NoticeState.POSTED))
+        change.show(notice)
+        change.move_notice(replace(notice, **{"state": NoticeState.POSTED, "ts": "1.1", **changes}))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("S0APPROVE", {"ts": ""}),
+        ("C0OPS", {"channel": "D1", "reason": "instead of C0OPS (is_archived)"}),
+        (ASKER, {"channel": "D1"}),
+    ],
+    ids=["to a group whose members have nothing yet", "in place of a channel", "to themselves"],
+)
+def test_whoever_broke_the_glass_is_not_who_was_to_hear_of_it(
+    site: Site, place: str, message: dict[str, Any]
+) -> None:
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1)))
+    posted(site, Notice(f"break_glass/R-1/{place}", noticing.BREAK_GLASS, "R-1", place), **message)
+    for _ in range(5):
+        site.tick(5)
+    assert site.aws.attempts == []
+    assert "nobody could be told" in site.run().why
+    member = Notice("break_glass/R-1/S0APPROVE/UFIRST", noticing.BREAK_GLASS, "R-1", FIRST)
+    posted(site, member)
+    site.until(lambda: len(site.aws.accepted) == 1)
+
+
+def test_who_was_told_of_a_broken_glass_stays_told(site: Site) -> None:
+    """The channel is archived after the first wave: that holds up no second one."""
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1, 2)))
+    notice = Notice("break_glass/R-1/C0OPS", noticing.BREAK_GLASS, "R-1", "C0OPS")
+    posted(site, notice)
+    site.until(lambda: len(site.aws.accepted) == 1)
+    posted(site, notice, state=NoticeState.LOST, reason="is_archived")
     assert site.finish().state is RunState.VERIFIED
 
 

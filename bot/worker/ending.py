@@ -83,11 +83,12 @@ def verify(
 ) -> Run:
     """Nothing more is installed: a scan shows what was. It gets its own time, however late it is.
 
-    After the last wave it has what is left of the run's time, too; a run that was stopped does not wait for that.
+    It has what is left of the run's time, too, for sends may still be at work. A run that was stopped has waited for
+    them, and of an environment that left the configuration nothing can be heard: these do not wait for that.
     """
     now = ctx.clock()
     until = now + ctx.timing.verify_limit
-    if what == "waves_over":
+    if not run.cancelled_by and ctx.knows(run.environment):
         until = max(run.deadline, until)
     going = moved(run, RunState.VERIFYING, now, why=why, deadline=until)
     change.save_run(going, [about_run(going, what, body)])

@@ -12,13 +12,13 @@ import pytest
 from bot.chatops.notices import draw
 from bot.chatops.receipt_words import receipt_lines
 from bot.core.errors import AwsError
-from bot.core.identity import Members, Person
+from bot.core.identity import Kind, Members, Person
 from bot.core.nodes import NodeKey
 from bot.core.plans import Limits, Operation
 from bot.core.receipts import UNPROVEN
 from bot.core.running import planned
 from bot.core.runs import RUN, DispatchState, NodeOutcome, RunState
-from bot.core.steering import stop
+from bot.core.steering import proceed, stop
 from bot.services import noticing
 from tests.worker.aws import DENIED, DROPPED, SimulatedAws
 from tests.worker.site import APPROVERS, ASKER, FIRST, RULES, Site, a_plan, a_request
@@ -79,6 +79,50 @@ def test_a_gate_that_nobody_decides_about_ends_with_a_scan(site: Site) -> None:
     assert "nobody decided" in run.why
     assert run.state is RunState.PARTIAL
     assert not run.is_open
+
+
+def lets_go_on(site: Site, *, waves: int) -> None:
+    run = site.run()
+    move = proceed(
+        run, Person(FIRST), site.aws.now(), wave=run.wave, waves=waves, allowed=APPROVERS
+    )
+    assert move.decision.allowed
+    with site.ledger.change() as change:
+        change.save_run(move.run, move.entries)
+
+
+def test_a_last_gate_that_is_opened_just_before_the_time_limit_leaves_time_for_the_scan(
+    site: Site,
+) -> None:
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: sent_installs(site) == 1)
+    site.aws.answers = [DENIED]
+    site.until(lambda: site.run().state is RunState.PAUSED)
+    site.tick((site.run().deadline - site.aws.now()).total_seconds() - 10)
+    lets_go_on(site, waves=2)
+    run = site.finish("X-1")
+    assert receipt(site)["nodes"]["rescanned"] == 1
+    assert "time limit" not in run.why
+
+
+@pytest.mark.parametrize("minutes", [50, 600])
+def test_a_run_that_is_given_up_waits_for_what_is_at_work_and_scans_it(
+    site: Site, minutes: int
+) -> None:
+    """Until its time limit, where it takes as long as that; between two sends of a wave an approver lost the role."""
+    site.rules["prod"] = replace(RULES, time_limit=timedelta(hours=2))
+    site.aws.run_seconds = minutes * 60
+    of_one_wave(site, *range(1, 101))
+    site.until(lambda: sent_installs(site) == 1)
+    site.slack.kinds[FIRST] = Kind.DEACTIVATED
+    site.until(lambda: site.run().state is RunState.VERIFYING)
+    site.until(lambda: len(site.aws.accepted) == 2, seconds=30, ticks=600)
+    assert site.aws.accepted[1].order.operation is Operation.SCAN
+    assert site.aws.seconds >= min(minutes, 120) * 60
+    site.aws.run_seconds = 20
+    run = site.finish("X-1", seconds=5)
+    assert receipt(site)["nodes"]["rescanned"] == 50
+    assert "approvals still count" in run.why
 
 
 @pytest.mark.parametrize("fault", ["read_target", "no scan"])

@@ -16,6 +16,7 @@ from bot.core.runs import RUN, VERIFY, Dispatch, DispatchState, NodeOutcome, Run
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
 from bot.worker.ending import end, show_run
+from bot.worker.reboots import all_back
 from bot.worker.sends import awaited, cancel_sent, drop_planned, of_purpose, planned_sends
 
 _TOUCHED = {DispatchState.SENT, DispatchState.DONE, DispatchState.UNKNOWN}
@@ -40,6 +41,8 @@ def step(ctx: Context, run: Run) -> None:
         return
     elif plan.operation is Operation.SCAN:
         _finish(ctx, run, plan, sends)
+    elif not scans and plan.reboots and not all_back(ctx, run, sends):
+        return
     elif not scans and (batches := tuple(_batches(sends))):
         _plan_scans(ctx, run, batches)
     else:

@@ -72,6 +72,31 @@ def test_a_run_that_is_stopped_before_its_first_send_scans_nothing(site: Site) -
     assert receipt(site)["nodes"]["unproven"] == 0
 
 
+def test_a_run_that_is_stopped_is_scanned_once_its_nodes_are_back(site: Site) -> None:
+    """The canary was just done, and reboots."""
+    site.aws.reboot_seconds = 120
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    site.until(lambda: site.ledger.dispatches(name)[0].state is DispatchState.DONE)
+    stopped(site)
+    assert site.finish(name).state is RunState.CANCELLED
+    assert receipt(site)["nodes"]["rescanned"] == 1
+    assert receipt(site)["nodes"]["clean"] == 1
+
+
+def test_a_run_that_is_stopped_does_not_wait_for_ever_for_a_node_to_come_back(site: Site) -> None:
+    keys = site.aws.add(1, 2)
+    site.aws.never_back.add(keys[0].instance_id)
+    name = site.approved(a_plan(site.aws, keys))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    site.until(lambda: site.ledger.dispatches(name)[0].state is DispatchState.DONE)
+    stopped(site)
+    assert site.finish(name, seconds=10).state is RunState.CANCELLED
+    assert "could be reached" in receipt(site)["not_scanned_because"]
+    assert receipt(site)["nodes"]["not_back"] == 1
+    assert site.aws.seconds < 2 * site.timing.reboot_grace
+
+
 def test_a_gate_that_nobody_decides_about_ends_with_a_scan(site: Site) -> None:
     keys = site.aws.add(1, 2, 3)
     site.aws.never_back.add(keys[0].instance_id)

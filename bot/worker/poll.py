@@ -56,7 +56,9 @@ def _poll_one(ctx: Context, run: Run, one: Dispatch) -> None:
 
 
 def _is_over(ctx: Context, one: Dispatch) -> bool:
-    return one.sending_at is not None and ctx.clock() - one.sending_at > ctx.timing.command_limit
+    if one.sending_at is None or ctx.clock_watch.doubt():
+        return False
+    return ctx.clock() - one.sending_at > ctx.timing.command_limit
 
 
 def _known(ctx: Context, one: Dispatch) -> tuple[NodeResult, ...]:

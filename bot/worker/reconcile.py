@@ -54,7 +54,7 @@ def _is_due(ctx: Context, one: Dispatch) -> bool:
 def _look_for(ctx: Context, run: Run, one: Dispatch, plan: Plan) -> None:
     if one.sending_at is None:
         return
-    if ctx.clock() - one.sending_at > ctx.timing.history:
+    if ctx.clock() - one.sending_at > ctx.timing.history and not ctx.clock_watch.doubt():
         _history_is_over(ctx, run, one)
         return
     target = ctx.target_of(run, one)

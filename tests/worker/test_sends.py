@@ -297,6 +297,18 @@ def test_two_commands_with_our_mark_raise_an_alarm_and_none_is_adopted(site: Sit
     assert "somebody-else" in canary(site).reason
 
 
+def test_a_second_command_with_our_mark_that_turns_up_later_is_told_once(site: Site) -> None:
+    """Somebody ran the command again in the console, which copies its comment."""
+    site.aws.answers, site.aws.lag = [LOST], 200
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: paused(site))
+    site.aws.accepted.append(replace(site.aws.accepted[0], command_id="run-again"))
+    for _ in range(20):
+        site.tick(30)
+    assert site.kinds().count("dispatch.duplicated") == 1
+    assert canary(site).state is DispatchState.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "spoof",
     [

@@ -41,6 +41,11 @@ def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
     return tuple(notices)
 
 
+def approvals(notices: Iterable[Notice], request: Request) -> tuple[Notice, ...]:
+    """Those of the messages where the request is decided, wherever they are."""
+    return tuple(one for one in notices if one.kind == APPROVAL and one.subject == request.id)
+
+
 def about_broken_glass(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
     """Everybody is told: both channels, and each approver, those of user groups too."""
     people = (*sorted(rules.approvers.users), *sorted(rules.approvers.usergroups))

@@ -53,8 +53,8 @@ def end(
         run.id, receipt, [about_run(ended, "receipt_written", receipts.seal(receipt))]
     )
     show_run(ctx, change, ended, request)
-    if run.environment in ctx.rules:
-        noticing.show(change, noticing.receipt(ended, request, ctx.rules[run.environment]))
+    rules = ctx.rules_for_messages(run.environment)
+    noticing.show(change, noticing.receipt(ended, request, rules))
     noticing.show(change, noticing.gates(ctx.ledger.notices(), run))
     ctx.ended(run.environment)
 
@@ -100,8 +100,9 @@ def verify(
 def show_run(ctx: Context, change: Change, run: Run, request: Request | None = None) -> None:
     """Have the live card drawn anew."""
     request = request or ctx.ledger.request(run.request)
-    if request is not None and run.environment in ctx.rules:
-        noticing.show(change, noticing.about_run(run, request, ctx.rules[run.environment]))
+    if request is not None:
+        rules = ctx.rules_for_messages(run.environment)
+        noticing.show(change, noticing.about_run(run, request, rules))
 
 
 def _with(sends: Sequence[Dispatch], changed: Sequence[Dispatch]) -> tuple[Dispatch, ...]:

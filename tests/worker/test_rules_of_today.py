@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.chatops.notices import draw
 from bot.core.errors import SlackError
 from bot.core.identity import Kind, Members, Person
 from bot.core.ledger import Notice, NoticeState
@@ -220,6 +221,28 @@ def test_an_environment_that_left_the_configuration_ends_the_run_with_the_reason
     assert all("not configured any more" in link.body for link in dropped)
     assert len(dropped) == 2 - sent
     assert len(site.aws.attempts) == sent
+
+
+def test_what_ends_in_an_environment_that_left_the_configuration_is_told_all_the_same(
+    site: Site,
+) -> None:
+    """The live card and the card with the Approve button are drawn anew, and there is a receipt."""
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    waiting = site.ask(a_plan(site.aws, site.aws.add(3)))
+    with site.ledger.change() as change:
+        noticing.show(change, noticing.about_request(waiting, RULES))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    before = {one.key: one for one in site.ledger.notices()}
+    del site.rules["prod"]
+    site.finish(seconds=120)
+    site.until(lambda: not site.request(waiting.id).is_open, seconds=120)
+    after = {one.key: one for one in site.ledger.notices()}
+    for key in ("run/X-1", f"approval/{waiting.id}", f"requester/{waiting.id}"):
+        assert after[key].wanted > before[key].wanted
+        assert after[key].channel == before[key].channel
+    assert after["receipt/X-1"].thread_of == "run/X-1"
+    for one in after.values():
+        assert draw(one, site.ledger, site.aws.now(), rules=site.rules).text
 
 
 def test_a_node_that_is_never_a_target_by_now_is_left_out_and_named(site: Site) -> None:

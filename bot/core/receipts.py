@@ -247,6 +247,7 @@ def receipt(
     """
     started, ended = run.started_at, run.ended_at
     nodes = _counts(plan, results, rescans)
+    scan = plan.operation is Operation.SCAN  # is its own proof: its outcomes tell the reason
     return {
         "schema": SCHEMA,
         "run": run.id,
@@ -268,7 +269,7 @@ def receipt(
         "started_at": started.isoformat() if started else None,
         "ended_at": ended.isoformat() if ended else None,
         "duration_seconds": int((ended - started).total_seconds()) if started and ended else None,
-        "not_scanned_because": because if nodes["unproven"] else "",
+        "not_scanned_because": because if nodes["unproven"] and not scan else "",
         "nodes": nodes,
         "patches": _patches(plan, results, rescans),
         "cves": _cves(plan, results, rescans),

@@ -77,7 +77,7 @@ def record(ctx: Context, run: Run, one: Dispatch, told: Sequence[NodeResult]) ->
     over = _is_over(ctx, one)
     results = [
         _too_late(each, known.get(each.key)) if over or _is_unknown(known.get(each.key)) else each
-        for each in told
+        for each in (_with_return(each, known.get(each.key)) for each in told)
     ]
     changed = [each for each in results if known.get(each.key) != each]
     finished = all(
@@ -107,6 +107,13 @@ def _result(one: Dispatch, instance_id: str, seen: Invocation | None) -> NodeRes
     if seen is None:
         return NodeResult(key, NodeOutcome.PENDING)
     return NodeResult(key, outcome(seen.status_details or seen.status), exits.reason(seen))
+
+
+def _with_return(result: NodeResult, known: NodeResult | None) -> NodeResult:
+    """With what was found out after its reboot: AWS does not tell that."""
+    if known is None or known.outcome is not result.outcome:
+        return result
+    return replace(result, back_online=known.back_online)
 
 
 def _is_unknown(result: NodeResult | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from bot.core.environments import Target
 from bot.core.errors import AwsError, ConfigurationError, PatchbotError
@@ -111,8 +112,14 @@ def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> No
     state, why = ending(run, plan, results, rescans, in_time=not late, because=because)
     held = "" if is_stuck(run.why) else run.why
     told = _both(held, why.removeprefix("the time limit passed; ") if late else why)
+    back = [
+        replace(one, back_online=True)
+        for one in results.values()
+        if one.back_online is False and one.key in rescans
+    ]
     with ctx.ledger.change() as change:
-        end(ctx, change, run, state=state, why=told, rescans=rescans, because=because)
+        change.save_results(run.id, RUN, back)
+        end(ctx, change, run, state=state, why=told, rescans=rescans, results=back, because=because)
 
 
 def time_passed(ctx: Context, run: Run) -> bool:

@@ -214,6 +214,45 @@ def test_a_command_that_cannot_be_read_hides_no_other(site: Site) -> None:
     assert all(one.outcome is NodeOutcome.SUCCESS for one in site.ledger.results(name, RUN))
 
 
+def test_a_node_that_came_back_late_is_not_said_to_be_away(site: Site) -> None:
+    """The scan after the run reached it."""
+    keys = site.aws.add(1, 2, 3)
+    site.aws.never_back.add(keys[0].instance_id)
+    site.approved(a_plan(site.aws, keys))
+    site.until(lambda: sent_installs(site) == 1)
+    site.until(lambda: site.run().state is RunState.PAUSED, seconds=10)
+    site.aws.never_back.clear()
+    lets_go_on(site, waves=2)
+    assert site.finish("X-1").state is RunState.VERIFIED
+    assert receipt(site)["nodes"]["not_back"] == 0
+    assert all(one.back_online for one in site.ledger.results("X-1", RUN))
+
+
+def test_that_a_node_did_not_come_back_is_not_forgotten_while_another_is_waited_for(
+    site: Site,
+) -> None:
+    """AWS is still asked about a send that nobody waits for any more."""
+    keys = site.aws.add(1, 2, 3)
+    away, dark = keys[0].instance_id, keys[1].instance_id
+    site.aws.never_back.add(away)
+    site.rules["prod"] = replace(RULES, time_limit=timedelta(hours=9))
+    original = type(site.aws)._ending
+
+    def ending(aws: SimulatedAws, one: Any, instance_id: str) -> Any:
+        return ("In Progress", None) if instance_id == dark else original(aws, one, instance_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedAws, "_ending", ending)
+        site.approved(a_plan(site.aws, keys, waves=(keys[:2], keys[2:])))
+        site.until(lambda: sent_installs(site) == 1)
+        site.until(lambda: site.run().state is RunState.PAUSED, seconds=60)
+        for _ in range(3):
+            site.tick(30)
+    found = {one.key.instance_id: one for one in site.ledger.results("X-1", RUN)}
+    assert found[away].back_online is False
+    assert found[dark].outcome is NodeOutcome.UNKNOWN
+
+
 def test_the_time_of_a_command_is_over_also_where_aws_cannot_be_asked(site: Site) -> None:
     name, _ = of_one_wave(site, 1)
     site.until(lambda: sent_installs(site) == 1)

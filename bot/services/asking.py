@@ -59,7 +59,10 @@ class Asking:
         return self._ask(person, proposal_from(body["proposal"]))
 
     def retry_failed(self, person: Person, body: Mapping[str, Any]) -> Effect:
-        """The nodes of an ended run that surely failed, as a request of its own. Unknown ones are not retried."""
+        """The nodes of an ended run that surely did not get what it was for, as a request of its own.
+
+        Unknown ones are not retried.
+        """
         run = self._ledger.run(str(body["run"]))
         if run is None:
             raise Refusal("there is no such run")
@@ -72,7 +75,7 @@ class Asking:
         failed = self._failed(run.id)
         if not failed:
             raise Refusal(
-                "no node of it surely failed or is known not to be clean, so there is nothing to retry",
+                "no node of it surely failed, was left out or is known not to be clean, so there is nothing to retry",
                 subject=subject,
             )
         proposal = Proposal(
@@ -84,6 +87,7 @@ class Asking:
             reboot_option=plan.reboot_option,
             reason=f"Again for {counted(len(failed), 'node')} of {run.id}: {before.reason}"[:500],
             ticket=before.ticket,
+            seen=len(failed),
         )
         return self._ask(person, proposal)
 

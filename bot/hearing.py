@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.aws.events import EventQueue
 from bot.config import Settings
 from bot.core.ports import Clock
+from bot.services.alert_following import Following
 from bot.services.alerting import Alerting, Pace
 from bot.services.asking import Asking
 from bot.services.auto_requests import AutoRequests
@@ -79,5 +80,6 @@ def create_hearing(
     requests = AutoRequests(
         ledger, asking, rules=rules, clock=clock, every=table.auto_request_every
     )
-    ticks = (alerting.tick, requests.tick)
+    following = Following(ledger, compliance, rules=rules)
+    ticks = (alerting.tick, requests.tick, following.tick)
     return Hearing(Listening(queues, alerting.take, ticks), queues, ticks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,11 +14,11 @@ from bot.core.ledger import Ledger
 from bot.core.nodes import NodeKey, Patch
 from bot.core.plans import Document, Operation, Plan
 from bot.core.ports import Clock, CommandGateway, Progress
-from bot.core.proposals import Proposal
+from bot.core.proposals import ALERT_ID, Proposal
 from bot.core.readings import Gap, Reading
 from bot.core.rules import ChangeRules
 from bot.core.runs import Run
-from bot.core.selection import select
+from bot.core.selection import Filter, select
 from bot.core.wording import counted
 from bot.services.alert_log import find_alert
 from bot.services.compliance import Compliance
@@ -32,7 +31,6 @@ PATCHES_SEARCHED = 500
 """Among so many nodes `patches:` looks: each is a call of its own."""
 CALLS_AT_ONCE = 8
 AHEAD = timedelta(days=14)
-ALERT_ID = re.compile(r"A-[0-9]{1,10}")
 _OPEN_PATCHES = frozenset({"Missing", "Failed"})
 
 
@@ -118,9 +116,9 @@ class Surveyor:
         """
         there = {one.seen.node.key for one in judged}
         found: set[NodeKey] = set()
-        for word in dict.fromkeys(each.strip() for each in proposal.named.split(",")):
-            if ALERT_ID.fullmatch(word.upper()):
-                found |= self._of_alert(word.upper(), proposal.environment) & there
+        for word in proposal.words:
+            if ALERT_ID.fullmatch(word):
+                found |= self._of_alert(word, proposal.environment, judged) & there
                 continue
             bearing = {key for key in there if key.instance_id == word.casefold()}
             if not bearing:
@@ -133,13 +131,14 @@ class Surveyor:
             raise NotFound(f"None of the nodes is in {proposal.environment} any more.")
         return found
 
-    def _of_alert(self, alert_id: str, environment: str) -> set[NodeKey]:
+    def _of_alert(self, alert_id: str, environment: str, judged: Sequence[Judged]) -> set[NodeKey]:
+        """Its nodes. A window does not say which it was for: then those that are not compliant."""
         if self._ledger is None:
             raise NotFound(f"There is no alert {alert_id} here.")
         alert, _ = find_alert(self._ledger, alert_id)
         if alert.environment != environment:
             raise NotFound(f"{alert.id} is about {alert.environment}, not about {environment}.")
-        return set(alert.nodes)
+        return set(alert.nodes) or {one.seen.node.key for one in select(judged, Filter())}
 
     def _missing(
         self, proposal: Proposal, wanted: Sequence[Judged], gaps: list[Gap]

@@ -157,9 +157,17 @@ def running(
     """
     ledger, keeper = open_ledger(ledger_place(settings), clock=clock, elsewhere=elsewhere(settings))
     commands = AwsCommands(gateway, clock=clock)
-    surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
+    store = HistoryDatabase(settings.data_dir / HISTORY_FILE)
+    surveyor = Surveyor(
+        compliance,
+        commands,
+        ledger,
+        rules=settings.change_rules(),
+        clock=clock,
+        history=store,
+    )
     history = History(
-        HistoryDatabase(settings.data_dir / HISTORY_FILE),
+        store,
         compliance,
         deadlines=settings.deadlines(),
         clock=clock,

@@ -328,10 +328,12 @@ def _plan(ledger: Ledger, request: Request) -> Plan:
 
 
 def _filters(proposal: Proposal) -> dict[str, str]:
-    if proposal.named:
-        return {"nodes": proposal.named}
     names = ("state", "severity", "os", "owner", "group", "region", "account", "name")
-    return {name: value for name in names if (value := str(getattr(proposal.filter, name)))}
+    found = {name: value for name in names if (value := str(getattr(proposal.filter, name)))}
+    if proposal.named:
+        found.pop("state", "")
+        return {"nodes": proposal.named, **found}
+    return found
 
 
 def _target(node: PlannedNode) -> TargetRow:

@@ -72,12 +72,13 @@ FIRST = monday(
     deadlines=(),
     details_missing=61,
 )
+SLOT = "D-3/2026-11-23"
 LOOKED_AT = {
-    "digest": digest_card(monday()),
+    "digest": digest_card(monday(), slot=SLOT),
     "digest-first": digest_card(FIRST),
     "digest-quiet": digest_card(quiet()),
     "digest-quiet-missed": digest_card(quiet(), missed=MISSED),
-    "digest-owner": owner_card(monday(), "PAYMENTS"),
+    "digest-owner": owner_card(monday(), "PAYMENTS", slot=SLOT),
     "digest-owner-quiet": owner_card(monday(), "Team A"),
 }
 
@@ -208,6 +209,24 @@ def test_a_quiet_day_hides_nothing_that_waits(changes: dict[str, Any], told: str
     assert told in words(card)
     assert told in card.text
     assert told in shown(report)
+
+
+def plan_of(card: Card) -> tuple[str, str]:
+    """What the button for a plan says, and asks for."""
+    (row,) = [block for block in card.blocks if block["type"] == "actions"]
+    (found,) = [one for one in row["elements"] if one["action_id"] == "form:install"]
+    return found["text"]["text"], found["value"]
+
+
+def test_a_plan_is_for_the_nodes_that_the_digest_counted() -> None:
+    """By its slot; one that has none says that it is for all there are then."""
+    text, asked = plan_of(digest_card(monday(), slot=SLOT))
+    assert (text, asked) == ("Plan an Install for these 61 nodes…", f"install prod nodes:{SLOT}")
+    text, asked = plan_of(owner_card(monday(), "payments", slot=SLOT))
+    assert text == "Plan an Install for these 2 nodes…"
+    assert parse(asked).options == (("nodes", SLOT), ("owner", "payments"))
+    text, asked = plan_of(digest_card(monday()))
+    assert (text, asked) == ("Plan an Install for all non-compliant nodes…", "install prod")
 
 
 def test_an_owner_that_is_not_mapped_has_no_card() -> None:

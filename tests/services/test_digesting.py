@@ -78,7 +78,9 @@ class Site(Stage):
         reading = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, self.now, found)
         self.gateway.readings = {PLACE: reading}
 
-    def snapshot(self, at: datetime, *found: Observation) -> None:
+    def snapshot(
+        self, at: datetime, *found: Observation, kind: SnapshotKind = SnapshotKind.DAILY
+    ) -> None:
         """What history kept of these at that time."""
         target = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, at, found)
         reading = Reading("prod", at, (target,))
@@ -88,7 +90,7 @@ class Site(Stage):
             environment="prod",
             day=at.date(),
             at=at,
-            kind=SnapshotKind.DAILY,
+            kind=kind,
             run="",
             nodes=told.nodes,
             unknown_reasons=told.unknown_reasons,

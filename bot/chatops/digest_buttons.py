@@ -32,12 +32,17 @@ def for_fleet(report: DigestReport, slot: str) -> tuple[Element, ...]:
 
 def for_owner(report: DigestReport, one: OwnerPart, slot: str) -> tuple[Element, ...]:
     """Those of an owner's part."""
-    if len(one.owner) > OWNER_MOST:
+    if len(one.owner) > OWNER_MOST or not _is_text(one.owner):
         return (details(report.environment),)
     if broken := one.part.now.nodes.non_compliant:
         return _list_and_plan(report.environment, broken, slot, owner=one.owner)
     what = cards.sentence("nodes", report.environment, owner=one.owner, state="all")
     return (cards.show("Nodes", Show.PRIVATE, what, name="list"),)
+
+
+def _is_text(owner: str) -> bool:
+    """Whether Slack takes it: half of a surrogate pair is no text."""
+    return owner.encode(errors="ignore").decode() == owner
 
 
 def _list_and_plan(

@@ -41,7 +41,7 @@ from bot.core.errors import NotFound
 from bot.core.wording import counted
 
 TEXT: Final = 3_500  # of the 4,000 that Slack recommends for the top-level text
-_IN_A_SECTION, _TEXT_LINE = 2_900, 700
+_IN_A_SECTION, _TEXT_LINE, _ONE_LINE = 2_900, 700, 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _footer(report: DigestReport) -> Block:
 def _one_line(report: DigestReport, line: str, left: Sequence[str], button: Element) -> Card:
     """Nothing changed: one line, and below it only what may not be hidden."""
     small = join(" · ", [cards.read_line(report.as_of), *_head(report)])
-    told = section(join(" ", [cards.prose(line), small]), accessory=button)
+    told = section(join(" ", [cards.prose(line, _ONE_LINE), small]), accessory=button)
     drafts = [(told, *_tasks("Still open", left, report, one)) for one in _DETAILS]
     first = f"{line} Read {in_utc(report.as_of)}."
     return Card(_joined([first, *_in_text("Still open:", left)]), cards.fitting(*drafts))

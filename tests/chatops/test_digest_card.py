@@ -22,7 +22,7 @@ from bot.chatops.reply import Card
 from bot.chatops.sizes import MESSAGE_SIZE
 from bot.core.causes import Between, View
 from bot.core.comparing import compare
-from bot.core.digest_reports import DigestReport, OwnerPart
+from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
 from bot.core.history import Exposure
@@ -209,6 +209,25 @@ def test_a_quiet_day_hides_nothing_that_waits(changes: dict[str, Any], told: str
     assert told in words(card)
     assert told in card.text
     assert told in shown(report)
+
+
+@pytest.mark.parametrize(
+    ("failing", "told"),
+    [
+        ((FailedInstall(run="X-9", nodes=2),), "failed on 2 nodes of these: `/patch run X-9`"),
+        ((FailedInstall(run="", nodes=1),), "failed on 1 node of these: `/patch nodes prod"),
+        (
+            (FailedInstall(run="X-9", nodes=2), FailedInstall(run="", nodes=1)),
+            "failed on 3 nodes of these: `/patch runs prod`",
+        ),
+    ],
+)
+def test_a_quiet_day_with_a_failed_install_is_one_line_that_says_so(
+    failing: tuple[FailedInstall, ...], told: str
+) -> None:
+    card = digest_card(quiet(fleet=quiet_part(failing=failing)))
+    assert len(card.blocks) == 1
+    assert told in words(card)
 
 
 def plan_of(card: Card) -> tuple[str, str]:

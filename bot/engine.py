@@ -28,7 +28,7 @@ from bot.services import noticing
 from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
-from bot.services.digesting import Digesting
+from bot.services.digesting import Digesting, heard
 from bot.services.history import History
 from bot.services.installs import Installs
 from bot.services.intake import Intake
@@ -173,12 +173,18 @@ def running(
         clock=clock,
         ledger=ledger,
     )
+    hearing = create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count)
     engine = Engine(
         settings,
         ledger,
         Installs(ledger, surveyor, clock=clock),
         Digesting(
-            compliance, history.store, ledger, deadlines=history, owners=settings.digests.owners
+            compliance,
+            history.store,
+            ledger,
+            deadlines=history,
+            owners=settings.digests.owners,
+            silence=hearing.silence if hearing is not None else heard,
         ),
         history,
         surveyor,
@@ -189,7 +195,7 @@ def running(
         clock,
         timing,
         draw_trend=draw_trend,
-        hearing=create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count),
+        hearing=hearing,
     )
     with ExitStack() as stack:
         stack.callback(ledger.close)

@@ -5,7 +5,7 @@ A digest is read by people who decide by it: what cannot be read is said in it, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
@@ -54,6 +54,11 @@ class DeadlineRules(Protocol):
         ...
 
 
+def heard(_environment: str) -> str:
+    """No queue of events fails."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Past:
     """What the history knows: nothing of it where there is none."""
@@ -64,7 +69,8 @@ class _Past:
 
 
 class Digesting:
-    """Composes digests. `owners` are the owners with a channel of their own, by owner.
+    """Composes digests. `owners` are the owners with a channel of their own, by owner; `silence` says why no alert can
+    come of an environment at present.
 
     Without a history nothing is compared, without a ledger nothing is said of approvals and runs; both may be missing
     where nothing has run yet.
@@ -78,12 +84,14 @@ class Digesting:
         *,
         deadlines: DeadlineRules | None = None,
         owners: Mapping[str, str] | None = None,
+        silence: Callable[[str], str] = heard,
     ) -> None:
         self._compliance = compliance
         self._history = history
         self._ledger = ledger
         self._deadlines = deadlines
         self._owners = dict(owners or {})
+        self._silence = silence
 
     def compose(
         self,
@@ -106,7 +114,7 @@ class Digesting:
             reading = self._compliance.read(environment, refresh=refresh, progress=progress)
         stale_after = self._compliance.environment(environment).stale_after
         after = present(reading, judge_all(reading, now, stale_after))
-        notices = list(reading.notices)
+        notices = [*self._unheard(environment), *reading.notices]
         past = _tried(
             lambda: self._past(environment, since or now - A_DAY, now), _Past(), "history", notices
         )
@@ -156,6 +164,10 @@ class Digesting:
                 for owner, channel in self._owners.items()
             ),
         )
+
+    def _unheard(self, environment: str) -> Iterator[str]:
+        if reason := self._silence(environment):
+            yield f"No alert comes at present, for the queue of events is not heard: {reason}. See `/patch doctor`."
 
     def _due(self, environment: str, exposure: Exposure) -> DueDate | None:
         return self._deadlines.due(environment, exposure) if self._deadlines is not None else None

@@ -72,6 +72,7 @@ class Site(Stage):
         self.history = HistoryFake()
         self.fleet = list(nodes(8, operation_end_time=YESTERDAY - timedelta(hours=3)))
         self.owners = {"web": "C0000WEB1"}
+        self.silence: dict[str, str] = {}
         self.reads(*self.fleet)
 
     def reads(self, *found: Observation) -> None:
@@ -110,7 +111,12 @@ class Site(Stage):
         history = None if more.get("without_history") else self.history
         ledger = None if more.get("without_ledger") else self.ledger
         digesting = Digesting(
-            self.compliance, history, ledger, deadlines=WeekOrMonth(), owners=self.owners
+            self.compliance,
+            history,
+            ledger,
+            deadlines=WeekOrMonth(),
+            owners=self.owners,
+            silence=lambda name: self.silence.get(name, ""),
         )
         return digesting.compose("prod", since, self.now)
 
@@ -293,6 +299,19 @@ def test_a_failed_install_stays_to_be_done_and_a_day_without_changes_stays_one_l
     owner = next(one.owner for one in plan.nodes if one.key == plan.waves[-1][-1])
     (mine,) = report.owners
     assert bool(mine.part.failing) is (owner == mine.owner)
+
+
+def test_that_no_alert_can_come_is_said_also_on_a_quiet_day(site: Site) -> None:
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.silence = {"prod": "There is no queue 1/eu-central-1/q"}
+    report = site.digest()
+    (line,) = report.notices
+    assert line.startswith("No alert comes at present")
+    assert "There is no queue 1/eu-central-1/q. See `/patch doctor`." in line
+    assert report.unchanged
+    assert still_open(report) == (line,)
+    site.silence = {}
+    assert site.digest().notices == ()
 
 
 def test_another_reason_for_knowing_nothing_is_a_change(site: Site) -> None:

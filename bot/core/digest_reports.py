@@ -92,6 +92,13 @@ class DueRow(Report):
     more_urgent: int = 0
 
 
+class FailedInstall(Report):
+    """Nodes on which the last Install failed, and that are non-compliant. `run` is ours, empty where it was none."""
+
+    run: str
+    nodes: int
+
+
 class Part(Report):
     """A part of the fleet (all of it, or an owner's nodes), compared with the last digest.
 
@@ -107,6 +114,7 @@ class Part(Report):
     joined: int = 0
     left: int = 0
     due: tuple[DueRow, ...] = ()
+    failing: tuple[FailedInstall, ...] = ()
     without_data: tuple[NamedNode, ...] = ()
     without_data_more: int = 0
     details_missing: int = 0

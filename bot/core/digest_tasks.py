@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bot.core.causes import Cause
 from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
 from bot.core.digest_words import (
     LINES,
@@ -113,14 +112,13 @@ def _how(sentence: str, owner: str) -> str:
 
 def _looking(environment: str, part: Part, owner: str = "") -> Iterable[str]:
     now = part.now
-    failed = [one for one in part.worse if one.why is Cause.FAILED_INSTALL]
-    for group in failed[:LINES]:
+    for one in part.failing[:LINES]:
         how = _how(f"nodes {environment} state:failed", owner)
-        if group.about:
-            how = f": `/patch run {group.about}`"
-        yield f"See why the Install failed on {counted(group.nodes, 'node')}{how}."
-    if len(failed) > LINES:
-        more = counted(len(failed) - LINES, "more run")
+        if one.run:
+            how = f": `/patch run {one.run}`"
+        yield f"See why the Install failed on {counted(one.nodes, 'node')}{how}."
+    if len(part.failing) > LINES:
+        more = counted(len(part.failing) - LINES, "more run")
         yield f"See why the Install failed in {more}: `/patch runs {environment}`."
     if now.pending_reboot:
         nodes = counted(now.pending_reboot, "node")
@@ -150,12 +148,24 @@ def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
     """A digest in which nothing changed, in one line; `about` is the environment, or whose part of it."""
     now = part.now
     since = part.before.at if part.before else report.as_of
-    aside = beside(report) if part is report.fleet else ""
+    aside = (beside(report) if part is report.fleet else "", _failed(report.environment, part))
+    told = "".join(f" {one}" for one in aside if one)
     return (
         f"{about}: unchanged for {span(report.composed_at - since)}: {now.compliance_percent} % of"
         f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
-        f" {now.nodes.unknown:,} unknown.{f' {aside}' if aside else ''}"
+        f" {now.nodes.unknown:,} unknown.{told}"
     )
+
+
+def _failed(environment: str, part: Part) -> str:
+    """That an Install failed and still is to be seen to, short enough for a day on which nothing changed."""
+    if not part.failing:
+        return ""
+    nodes = sum(one.nodes for one in part.failing)
+    runs = [one.run for one in part.failing if one.run]
+    how = f"run {runs[0]}" if len(part.failing) == 1 and runs else f"runs {environment}"
+    how = how if runs else f"nodes {environment} state:failed"
+    return f"An Install failed on {counted(nodes, 'node')} of these: `/patch {how}`."
 
 
 def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:

@@ -10,7 +10,15 @@ from typing import Final, Protocol, TypeAlias, get_args
 
 from bot.core.causes import View
 from bot.core.comparing import Change, Group, grouped, moves, patch_id
-from bot.core.digest_reports import ChangeGroup, DueRow, NamedNode, Part, PatchTally, Standing
+from bot.core.digest_reports import (
+    ChangeGroup,
+    DueRow,
+    FailedInstall,
+    NamedNode,
+    Part,
+    PatchTally,
+    Standing,
+)
 from bot.core.figures import percent
 from bot.core.history import Exposure, NodeState
 from bot.core.judgement import Reason, Status
@@ -44,7 +52,8 @@ DueOf: TypeAlias = Callable[[Exposure], DueDate | None]
 class Seen:
     """All that a part is made of. `exposures` are the open ones, `since` is the last digest.
 
-    `known` are the ends of the operations whose patches are read, None where there is no history of patches.
+    `known` are the ends of the operations whose patches are read, None where there is no history of patches. `failing`
+    are the nodes on which the last Install failed, see `failing.py`.
     """
 
     before: View | None
@@ -55,6 +64,7 @@ class Seen:
     since: datetime | None
     now: datetime
     known: Mapping[NodeKey, datetime] | None = None
+    failing: Mapping[NodeKey, str] = field(default_factory=dict)
 
 
 def whole(seen: Seen) -> Part:
@@ -81,6 +91,7 @@ def whole(seen: Seen) -> Part:
         joined=joined,
         left=left,
         due=due,
+        failing=_failing(seen),
         without_data=tuple(_without_data(one) for one in dark[:NAMED]),
         without_data_more=max(0, len(dark) - NAMED),
         details_missing=(
@@ -115,8 +126,15 @@ def of_owner(seen: Seen, owner: str) -> Part:
             seen.since,
             seen.now,
             seen.known,
+            seen.failing,
         )
     )
+
+
+def _failing(seen: Seen) -> tuple[FailedInstall, ...]:
+    tally = Counter(seen.failing[one.key] for one in seen.after.nodes if one.key in seen.failing)
+    ranked = sorted(tally.items(), key=lambda pair: (not pair[0], -pair[1], pair[0]))
+    return tuple(FailedInstall(run=run, nodes=nodes) for run, nodes in ranked)
 
 
 def standing(view: View) -> Standing:

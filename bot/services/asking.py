@@ -21,6 +21,7 @@ from bot.core.runs import RUN, NodeOutcome
 from bot.core.selection import EVERY_STATE, Filter
 from bot.core.wording import counted, span
 from bot.services import noticing
+from bot.services.alert_log import REQUESTED, alerts_behind
 from bot.services.intake import Effect, Handler, Refusal
 from bot.services.preflight import Excluded
 from bot.services.surveying import AHEAD, Surveyor
@@ -83,6 +84,7 @@ class Asking:
             operation=plan.operation,
             filter=Filter(state=EVERY_STATE),
             only_nodes=failed,
+            named=",".join(alerts_behind(self._ledger, before.id)),
             only_patches=plan.only_patches,
             reboot_option=plan.reboot_option,
             reason=f"Again for {counted(len(failed), 'node')} of {run.id}: {before.reason}"[:500],
@@ -148,6 +150,9 @@ class Asking:
         entries = [*move.entries, *_left_out(move.request, left_out)]
         change.add_request(move.request, plan, entries)
         noticing.show(change, noticing.about_request(move.request, rules))
+        for alert_id in proposal.alerts:
+            change.audit(Entry(REQUESTED, person.id, f"alert/{alert_id}", {"request": request.id}))
+            noticing.show(change, noticing.about_alert(alert_id, rules))
         return _told(move.request, plan, proposal, rules)
 
 

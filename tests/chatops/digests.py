@@ -13,6 +13,7 @@ from bot.core.digest_reports import (
     ChangeGroup,
     DigestReport,
     DueRow,
+    FailedInstall,
     NamedNode,
     OwnerPart,
     Part,
@@ -99,6 +100,7 @@ def monday(**changes: Any) -> DigestReport:
             group(Cause.SCAN_LOST, 4, non_compliant=-1, unknown=4),
             group(Cause.FAILED_INSTALL, 3, about="X-12", non_compliant=0),
         ),
+        failing=(FailedInstall(run="X-12", nodes=3),),
         better=(
             group(Remedy.RUN, 31, about="X-12", non_compliant=-6, unknown=-1),
             group(Remedy.STOPPED, 2, non_compliant=-1, unknown=0),
@@ -287,6 +289,7 @@ def random_digest(chance: Random) -> DigestReport:
             joined=number(),
             left=number(),
             due=many(due, 3),
+            failing=many(lambda: FailedInstall(run=chance.choice(("", "X-1")), nodes=number())),
             without_data=many(node, 5),
             without_data_more=number(),
             details_missing=number(),

@@ -22,7 +22,7 @@ from bot.chatops.reply import Card
 from bot.chatops.sizes import MESSAGE_SIZE
 from bot.core.causes import Between, View
 from bot.core.comparing import compare
-from bot.core.digest_reports import DigestReport, OwnerPart
+from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
 from bot.core.history import Exposure
@@ -72,12 +72,13 @@ FIRST = monday(
     deadlines=(),
     details_missing=61,
 )
+SLOT = "D-3/2026-11-23"
 LOOKED_AT = {
-    "digest": digest_card(monday()),
+    "digest": digest_card(monday(), slot=SLOT),
     "digest-first": digest_card(FIRST),
     "digest-quiet": digest_card(quiet()),
     "digest-quiet-missed": digest_card(quiet(), missed=MISSED),
-    "digest-owner": owner_card(monday(), "PAYMENTS"),
+    "digest-owner": owner_card(monday(), "PAYMENTS", slot=SLOT),
     "digest-owner-quiet": owner_card(monday(), "Team A"),
 }
 
@@ -208,6 +209,43 @@ def test_a_quiet_day_hides_nothing_that_waits(changes: dict[str, Any], told: str
     assert told in words(card)
     assert told in card.text
     assert told in shown(report)
+
+
+@pytest.mark.parametrize(
+    ("failing", "told"),
+    [
+        ((FailedInstall(run="X-9", nodes=2),), "failed on 2 nodes of these: `/patch run X-9`"),
+        ((FailedInstall(run="", nodes=1),), "failed on 1 node of these: `/patch nodes prod"),
+        (
+            (FailedInstall(run="X-9", nodes=2), FailedInstall(run="", nodes=1)),
+            "failed on 3 nodes of these: `/patch runs prod`",
+        ),
+    ],
+)
+def test_a_quiet_day_with_a_failed_install_is_one_line_that_says_so(
+    failing: tuple[FailedInstall, ...], told: str
+) -> None:
+    card = digest_card(quiet(fleet=quiet_part(failing=failing)))
+    assert len(card.blocks) == 1
+    assert told in words(card)
+
+
+def plan_of(card: Card) -> tuple[str, str]:
+    """What the button for a plan says, and asks for."""
+    (row,) = [block for block in card.blocks if block["type"] == "actions"]
+    (found,) = [one for one in row["elements"] if one["action_id"] == "form:install"]
+    return found["text"]["text"], found["value"]
+
+
+def test_a_plan_is_for_the_nodes_that_the_digest_counted() -> None:
+    """By its slot; one that has none says that it is for all there are then."""
+    text, asked = plan_of(digest_card(monday(), slot=SLOT))
+    assert (text, asked) == ("Plan an Install for these 61 nodes…", f"install prod nodes:{SLOT}")
+    text, asked = plan_of(owner_card(monday(), "payments", slot=SLOT))
+    assert text == "Plan an Install for these 2 nodes…"
+    assert parse(asked).options == (("nodes", SLOT), ("owner", "payments"))
+    text, asked = plan_of(digest_card(monday()))
+    assert (text, asked) == ("Plan an Install for all non-compliant nodes…", "install prod")
 
 
 def test_an_owner_that_is_not_mapped_has_no_card() -> None:

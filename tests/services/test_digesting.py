@@ -12,7 +12,8 @@ import pytest
 
 from bot.core import digest_words
 from bot.core.causes import Cause, Remedy
-from bot.core.digest_reports import DigestReport, DueRow, Part
+from bot.core.digest_reports import DigestReport, DueRow, FailedInstall, Part
+from bot.core.digest_tasks import still_open, to_do, unchanged_line
 from bot.core.digests import standing
 from bot.core.errors import NotFound, StorageError
 from bot.core.figures import judge_all
@@ -71,6 +72,7 @@ class Site(Stage):
         self.history = HistoryFake()
         self.fleet = list(nodes(8, operation_end_time=YESTERDAY - timedelta(hours=3)))
         self.owners = {"web": "C0000WEB1"}
+        self.silence: dict[str, str] = {}
         self.reads(*self.fleet)
 
     def reads(self, *found: Observation) -> None:
@@ -78,7 +80,9 @@ class Site(Stage):
         reading = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, self.now, found)
         self.gateway.readings = {PLACE: reading}
 
-    def snapshot(self, at: datetime, *found: Observation) -> None:
+    def snapshot(
+        self, at: datetime, *found: Observation, kind: SnapshotKind = SnapshotKind.DAILY
+    ) -> None:
         """What history kept of these at that time."""
         target = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, at, found)
         reading = Reading("prod", at, (target,))
@@ -88,7 +92,7 @@ class Site(Stage):
             environment="prod",
             day=at.date(),
             at=at,
-            kind=SnapshotKind.DAILY,
+            kind=kind,
             run="",
             nodes=told.nodes,
             unknown_reasons=told.unknown_reasons,
@@ -107,7 +111,12 @@ class Site(Stage):
         history = None if more.get("without_history") else self.history
         ledger = None if more.get("without_ledger") else self.ledger
         digesting = Digesting(
-            self.compliance, history, ledger, deadlines=WeekOrMonth(), owners=self.owners
+            self.compliance,
+            history,
+            ledger,
+            deadlines=WeekOrMonth(),
+            owners=self.owners,
+            silence=lambda name: self.silence.get(name, ""),
         )
         return digesting.compose("prod", since, self.now)
 
@@ -266,6 +275,43 @@ def test_the_same_as_yesterday(site: Site) -> None:
     assert row(late.fleet, "critical").newly_breached == 1
     assert site.digest(fleet.ago(hours=1)).fleet.due[0].newly_breached == 0
     assert site.digest(fleet.ago(hours=1)).unchanged
+
+
+def test_a_failed_install_stays_to_be_done_and_a_day_without_changes_stays_one_line(
+    site: Site,
+) -> None:
+    """It was told as a change yesterday; nobody has installed on that node since."""
+    site.now = YESTERDAY - timedelta(hours=2)
+    run = site.start(site.approved())
+    site.result(run, [GOOD] * 7 + [BAD])
+    site.finish(run, RunState.PARTIAL, clean=7)
+    site.now = fleet.NOW
+    site.snapshot(YESTERDAY, *site.fleet)
+    report = site.digest()
+    assert (report.unchanged, report.fleet.worse) == (True, ())
+    assert report.fleet.failing == (FailedInstall(run="X-1", nodes=1),)
+    assert still_open(report) == ()
+    line = unchanged_line(report, report.fleet, "prod")
+    assert line.endswith("An Install failed on 1 node of these: `/patch run X-1`.")
+    assert "See why the Install failed on 1 node: `/patch run X-1`." in to_do(report)
+    plan = site.ledger.plan(run.digest)
+    assert plan is not None
+    owner = next(one.owner for one in plan.nodes if one.key == plan.waves[-1][-1])
+    (mine,) = report.owners
+    assert bool(mine.part.failing) is (owner == mine.owner)
+
+
+def test_that_no_alert_can_come_is_said_also_on_a_quiet_day(site: Site) -> None:
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.silence = {"prod": "There is no queue 1/eu-central-1/q"}
+    report = site.digest()
+    (line,) = report.notices
+    assert line.startswith("No alert comes at present")
+    assert "There is no queue 1/eu-central-1/q. See `/patch doctor`." in line
+    assert report.unchanged
+    assert still_open(report) == (line,)
+    site.silence = {}
+    assert site.digest().notices == ()
 
 
 def test_another_reason_for_knowing_nothing_is_a_change(site: Site) -> None:

@@ -201,6 +201,31 @@ def test_a_clean_install_closes_nothing_that_only_a_scan_lists(world: World) -> 
     assert world.exposures()["i-1", "openssl"].is_open
 
 
+def test_the_list_of_a_later_install_says_nothing_about_the_scan_before_it(world: World) -> None:
+    """AWS has the latest list only. Between reading and listing somebody installs: no hole was patched by that scan."""
+    world.read_again()
+    world.history.collect("prod")
+    opened = world.exposures()["i-1", "openssl"].first_seen
+    world.now += DAY
+    world.scanned("i-1", OPENSSL)
+    world.read_again()
+    world.scanned("i-1", operation="Install")
+    world.aws.asked.clear()
+    world.history.collect("prod")
+    world.history.collect("prod")
+    assert world.exposures()["i-1", "openssl"].is_open
+    assert world.aws.asked == ["i-1"]
+    world.now += HOUR
+    world.scanned("i-1", OPENSSL)
+    world.read_again()
+    world.history.collect("prod")
+    still_open = world.exposures()["i-1", "openssl"]
+    assert (still_open.first_seen, still_open.last_seen) == (
+        opened,
+        world.now - timedelta(minutes=1),
+    )
+
+
 def test_details_come_in_bites_the_worst_first(world: World) -> None:
     for number in range(3, 9):
         world.scanned(f"i-{number}", OPENSSL, critical_non_compliant=number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.environments import Target
@@ -15,7 +17,7 @@ class Gap:
 
     `nodes` is how many nodes that concerns as far as anybody knows; `last_read_at` is when they were last read
     (None: never, so nobody knows how many there are). `passing` is True for what may be over at any moment (a throttle,
-    a time-out), False for a refusal, which lasts until somebody acts.
+    a time-out), False for a refusal, which lasts until somebody acts. `partial` is True where the rest was read.
     """
 
     account: str
@@ -25,11 +27,16 @@ class Gap:
     last_read_at: datetime | None = None
     hint: str = ""
     passing: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TargetReading:
-    """One account and Region, as read at `read_at` (None: it has never been read)."""
+    """One account and Region, as read at `read_at` (None: it has never been read).
+
+    `undecided` are the ids of nodes of which nobody could tell whether they belong, with the reason of the gap that
+    says so. They are for `completed`, and kept nowhere.
+    """
 
     target: Target
     account: str
@@ -37,6 +44,7 @@ class TargetReading:
     observations: tuple[Observation, ...] = ()
     gaps: tuple[Gap, ...] = ()
     notices: tuple[str, ...] = ()
+    undecided: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,8 @@ def known_since(last: TargetReading) -> datetime | None:
 def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
     """A reading whose unread nodes have the patch state of the last reading; they stay unknown.
 
-    What was known of them is old, not gone: the gap says how old.
+    So do those that belonged then, where nobody can tell now. What was known of them is old, not gone: the gap says how
+    old.
     """
     if last is None or not now.gaps:
         return now
@@ -100,9 +109,22 @@ def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
         else seen
         for seen in now.observations
     )
+    belonged = tuple(
+        replace(seen, unread=now.undecided[seen.node.instance_id])
+        for seen in last.observations
+        if seen.node.instance_id in now.undecided
+    )
+    counted = Counter(seen.unread for seen in belonged if not seen.node.stopped)
     since = known_since(last)
-    gaps = tuple(gap if gap.last_read_at else replace(gap, last_read_at=since) for gap in now.gaps)
-    return replace(now, observations=observations, gaps=gaps)
+    gaps = tuple(
+        replace(
+            gap,
+            nodes=gap.nodes + counted[gap.reason],
+            last_read_at=gap.last_read_at or since,
+        )
+        for gap in now.gaps
+    )
+    return replace(now, observations=(*observations, *belonged), gaps=gaps)
 
 
 def failed(target: Target, last: TargetReading | None, gap: Gap) -> TargetReading:

@@ -93,7 +93,8 @@ def gap(row: Row) -> Gap:
     """The gap in a row of GAP_COLUMNS."""
     named = dict(zip(GAP_COLUMNS, row, strict=True))
     named["last_read_at"] = to_time(named["last_read_at"])
-    named["passing"] = bool(named["passing"])
+    for name in ("passing", "partial"):
+        named[name] = bool(named[name])
     return Gap(**named)
 
 

@@ -191,5 +191,6 @@ class FakeAws:
                 nodes=unread,
                 hint=error.hint,
                 passing=not isinstance(error, AccessDenied),
+                partial=True,
             ),
         )

@@ -61,7 +61,7 @@ READING = Reading(
             VIRGINIA,
             "111122223333",
             None,
-            gaps=(Gap("111122223333", "us-east-1", "no route", 4, NOW, "ask", passing=True),),
+            gaps=(Gap("111122223333", "us-east-1", "no route", 4, NOW, "ask", True, True),),
         ),
     ),
 )
@@ -204,7 +204,10 @@ def test_a_file_of_the_version_before_is_brought_up_to_date(path: Path) -> None:
     cache.save(PROD, READING)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("ALTER TABLE node DROP COLUMN patch_group_tag")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm003_patch_group_tag'")
+        connection.execute("ALTER TABLE gap DROP COLUMN partial")
+        connection.execute(
+            "DELETE FROM _sqlite_migrations WHERE name IN ('m003_patch_group_tag', 'm004_partial_gaps')"
+        )
         connection.execute("PRAGMA user_version = 1")
     kept = ReadingCache(path).load(PROD)
     assert kept is not None

@@ -93,15 +93,22 @@ class TargetReader:
         counting = self._counting(chosen, found)
         # The numbers are complete: what follows is waited for a moment only.
         account, unchecked = self._identities.checked(self._round)
-        nodes, remarks = self._described(sorted(chosen), account, fallback, found)
+        owners = self._tags.owners(sorted(chosen))
+        nodes, remarks = self._described(sorted(chosen), account, fallback, found, owners.names)
         return TargetReading(
             self._round.target,
             account,
             read_at,
             observations=tuple(_observation(node, found, counting) for node in nodes),
             gaps=self._gaps(account, nodes, found, undecided),
-            notices=(*members.notices, *remarks, *([unchecked] if unchecked else [])),
+            notices=(
+                *members.notices,
+                *owners.notices,
+                *remarks,
+                *([unchecked] if unchecked else []),
+            ),
             undecided={key: why.reason for key, why in undecided.items()},
+            unowned=owners.unread,
         )
 
     # While enumerating: on a thread of the crew, one page after the other.
@@ -198,13 +205,16 @@ class TargetReader:
         return chosen, _left_out(lost, name, what, found.unread[min(lost)].cause)
 
     def _described(
-        self, chosen: Sequence[str], account: str, fallback: str, found: _Found
+        self,
+        chosen: Sequence[str],
+        account: str,
+        fallback: str,
+        found: _Found,
+        owners: Mapping[str, str],
     ) -> tuple[list[ManagedNode], tuple[str, ...]]:
-        """The chosen nodes with owners, groups and names, and remarks on what could not be read of them."""
+        """The chosen nodes with groups and names, and remarks on what could not be read of them."""
         region = self._round.target.region
-        owners, remarks = self._tags.owners(chosen)
-        groups, ungrouped = self._tags.groups(key for key in chosen if key not in found.states)
-        remarks = (*remarks, *ungrouped)
+        groups, remarks = self._tags.groups(key for key in chosen if key not in found.states)
         names: dict[str, str] = {}
         if fallback:
             names, unnamed = self._tags.names()

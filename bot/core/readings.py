@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.environments import Target
-from bot.core.nodes import Observation
+from bot.core.nodes import NodeKey, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class TargetReading:
     """One account and Region, as read at `read_at` (None: it has never been read).
 
     `undecided` are the ids of nodes of which nobody could tell whether they belong, with the reason of the gap that
-    says so. They are for `completed`, and kept nowhere.
+    says so; `unowned` are those whose owner could not be read. Both are for `completed`, and kept nowhere.
     """
 
     target: Target
@@ -45,6 +45,7 @@ class TargetReading:
     gaps: tuple[Gap, ...] = ()
     notices: tuple[str, ...] = ()
     undecided: Mapping[str, str] = field(default_factory=dict)
+    unowned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,12 @@ def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
     """A reading whose unread nodes have the patch state of the last reading; they stay unknown.
 
     So do those that belonged then, where nobody can tell now. What was known of them is old, not gone: the gap says how
-    old.
+    old. An owner who could not be read is that of the last reading.
     """
-    if last is None or not now.gaps:
+    if last is None or not (now.gaps or now.unowned):
         return now
     before = {seen.node.key: seen for seen in last.observations}
+    now = replace(now, observations=tuple(_owned(seen, now, before) for seen in now.observations))
     observations = tuple(
         replace(
             seen,
@@ -125,6 +127,15 @@ def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
         for gap in now.gaps
     )
     return replace(now, observations=(*observations, *belonged), gaps=gaps)
+
+
+def _owned(
+    seen: Observation, now: TargetReading, before: Mapping[NodeKey, Observation]
+) -> Observation:
+    known = before.get(seen.node.key)
+    if known is None or seen.node.instance_id not in now.unowned:
+        return seen
+    return replace(seen, node=replace(seen.node, owner=known.node.owner))
 
 
 def failed(target: Target, last: TargetReading | None, gap: Gap) -> TargetReading:

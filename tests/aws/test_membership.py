@@ -68,7 +68,7 @@ def test_without_ec2_rights_systems_manager_tells_and_stopped_nodes_are_named(
     assert ids(reading) == of(mixed, "prod") - stopped
     assert reading.notices == (
         "Stopped nodes of prod in eu-central-1 are not counted: ec2:DescribeTags is not allowed.",
-        "Owners are not shown for eu-central-1: ec2:DescribeTags is not allowed.",
+        "Owners in eu-central-1 are shown as far as they were known before: ec2:DescribeTags is not allowed.",
     )
 
 
@@ -150,9 +150,10 @@ def test_owners_of_hybrid_nodes_that_may_not_be_read_are_a_remark(
     aws.faults.deny("ListTagsForResource")
     reading = gateway.read_target(PROD, TARGET)
     assert reading.notices == (
-        "Owners of 2 hybrid nodes in eu-central-1 are not shown: "
+        "Owners of 2 hybrid nodes in eu-central-1 are shown as far as they were known before: "
         "ssm:ListTagsForResource is not allowed.",
     )
+    assert reading.unowned == {key for key in of(mixed, "prod") if key.startswith("mi-")}
     assert aws.calls.count("ListTagsForResource") == 1
 
 
@@ -248,10 +249,11 @@ def test_owners_that_cannot_be_read_are_a_remark_and_no_gap(
     aws.faults.deny(TAGS)
     reading = gateway.read_target(EVERYTHING, TARGET)
     assert reading.notices == (
-        "Owners are not shown for eu-central-1: ec2:DescribeTags is not allowed.",
+        "Owners in eu-central-1 are shown as far as they were known before: ec2:DescribeTags is not allowed.",
     )
     assert reading.gaps == ()
     assert not any(seen.node.owner for seen in reading.observations)
+    assert reading.unowned == ids(reading)
 
 
 def test_wildcards_in_a_tag_value_mean_themselves(aws: SimulatedAws, gateway: AwsGateway) -> None:

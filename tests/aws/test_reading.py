@@ -242,7 +242,7 @@ def test_an_endpoint_of_systems_manager_only_costs_two_remarks(
         seen.state for seen in expected.observations
     ]
     assert [notice.split(":")[0] for notice in reading.notices] == [
-        "Owners are not shown for eu-central-1"
+        "Owners in eu-central-1 are shown as far as they were known before"
     ]
     assert reading.gaps == ()
     assert aws.calls.count(service="ec2") == aws.calls.count(service="sts") == 2

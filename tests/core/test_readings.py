@@ -114,6 +114,20 @@ def test_nodes_that_belonged_stay_where_nobody_can_tell_now() -> None:
         assert found.gaps == (replace(gap, nodes=1, last_read_at=NOW),)
 
 
+def test_owners_that_could_not_be_read_are_those_of_the_last_reading() -> None:
+    """An owner without nodes is told that none is there; an untagged node has none any more."""
+
+    def owned(instance_id: str, owner: str) -> Observation:
+        return replace(seen(instance_id), node=replace(seen(instance_id).node, owner=owner))
+
+    last = target_of(owned("i-1", "web"), owned("i-2", "db"))
+    now = replace(
+        target_of(seen("i-1"), seen("i-2"), seen("i-3")), unowned=frozenset({"i-1", "i-3"})
+    )
+    owners = [one.node.owner for one in completed(now, last).observations]
+    assert owners == ["web", "", ""]
+
+
 def test_the_age_of_a_gap_is_that_of_its_oldest_part() -> None:
     """A Region that fails after it was read in part was last read whole before that."""
     target = Target(Account(), "eu-central-1")

@@ -165,7 +165,9 @@ class Compliance:
             return PatchDetails()
         end = state.operation_end_time
         kept = self._kept_patches(node.key, end)
-        if kept is not None and (not refresh or self._is_too_soon(kept[0])):
+        # Two operations without a valid time cannot be told apart.
+        asks_again = refresh or end is None
+        if kept is not None and (not asks_again or self._is_too_soon(kept[0])):
             return PatchDetails(kept[1], kept[0])
         now = self._clock()
         try:

@@ -72,6 +72,7 @@ class TargetReader:
         self._tags = Tags(environment, around, hybrids)
         self._nodes: dict[str, Mapping[str, Any]] = {}
         self._pending: list[str] = []
+        self._passed_over: list[str] = []
         self._chunks: list[_Chunk] = []
         self._known = 0
         self._read = 0
@@ -84,6 +85,7 @@ class TargetReader:
         if fallback:
             self._tags.see_no_names()
         members = self._members(present)
+        self._pending += [key for key in self._passed_over if self._asks(key)]
         if self._environment.selector.tags:
             self._pending = [key for key in present if key in members.ids and self._asks(key)]
             self._known = len(self._pending)
@@ -127,6 +129,7 @@ class TargetReader:
         self._identities.start(self._round)
         self._tags.see(key for key in new if not rows.gone(self._nodes[key]))
         asked = [key for key in new if self._asks(key)]
+        self._passed_over += [key for key in new if not self._asks(key)]  # a later row may differ
         self._tell(known=len(asked))
         if self._environment.selector.tags:
             return  # which nodes to ask about is known when their tags are

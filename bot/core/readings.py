@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.core.environments import Target
+from bot.core.environments import UNKNOWN_ACCOUNT, Target
 from bot.core.nodes import NodeKey, Observation
 
 
@@ -95,7 +95,10 @@ def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
     So do those that belonged then, where nobody can tell now. What was known of them is old, not gone: the gap says how
     old. An owner who could not be read is that of the last reading.
     """
-    if last is None or not (now.gaps or now.unowned):
+    if last is None:
+        return now
+    now = _named(now, last)
+    if not (now.gaps or now.unowned):
         return now
     before = {seen.node.key: seen for seen in last.observations}
     now = replace(now, observations=tuple(_owned(seen, now, before) for seen in now.observations))
@@ -127,6 +130,21 @@ def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
         for gap in now.gaps
     )
     return replace(now, observations=(*observations, *belonged), gaps=gaps)
+
+
+def _named(now: TargetReading, last: TargetReading) -> TargetReading:
+    """By the account of the last reading where nobody could tell it now: else every node would be another one."""
+    account = last.account
+    if now.account != UNKNOWN_ACCOUNT or account in {"", UNKNOWN_ACCOUNT}:
+        return now
+    return replace(
+        now,
+        account=account,
+        observations=tuple(
+            replace(seen, node=replace(seen.node, account=account)) for seen in now.observations
+        ),
+        gaps=tuple(replace(gap, account=account) for gap in now.gaps),
+    )
 
 
 def _owned(

@@ -114,6 +114,17 @@ def test_nodes_that_belonged_stay_where_nobody_can_tell_now() -> None:
         assert found.gaps == (replace(gap, nodes=1, last_read_at=NOW),)
 
 
+def test_a_node_stays_the_same_while_nobody_can_tell_its_account() -> None:
+    """STS did not answer in time: under another account all of them would be gone, and as many new."""
+    last = target_of(seen("i-1"))
+    nameless = replace(seen("i-1"), node=replace(seen("i-1").node, account="self"))
+    now = TargetReading(TARGET, "self", NOW, (nameless,), (replace(GAP, account="self"),))
+    found = completed(now, last)
+    assert [one.node.key for one in found.observations] == [seen("i-1").node.key]
+    assert (found.account, found.gaps[0].account) == ("1", "1")
+    assert completed(now, now).observations == now.observations
+
+
 def test_owners_that_could_not_be_read_are_those_of_the_last_reading() -> None:
     """An owner without nodes is told that none is there; an untagged node has none any more."""
 

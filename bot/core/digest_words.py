@@ -317,7 +317,8 @@ def run_line(one: RunLine) -> str:
     if one.clean is not None and not one.rehearsal:
         told += f": {one.clean:,} of {one.nodes:,} clean by the scan after it"
         if one.closed or one.still_open:
-            told += f", {one.closed or 0:,} patches closed, {one.still_open or 0:,} still open"
+            closed = counted(one.closed or 0, "patch", "patches")
+            told += f", {closed} closed, {one.still_open or 0:,} still open"
         if one.not_back:
             told += f", {one.not_back:,} not back after the reboot"
     return f"{told}{f' ({one.why})' if one.why else ''}."

@@ -263,7 +263,7 @@ def _compliant(report: StatusReport) -> str:
 def _of_total(report: StatusReport) -> str:
     """The denominator; where a part was never read it is only what is known."""
     if any(never_read(gap) for gap in report.gaps):
-        return f"{report.nodes.total:,} known nodes"
+        return counted(report.nodes.total, "known node")
     return counted(report.nodes.total, "node")
 
 

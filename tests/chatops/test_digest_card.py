@@ -23,11 +23,13 @@ from bot.chatops.sizes import MESSAGE_SIZE
 from bot.core.causes import Between, View
 from bot.core.comparing import compare
 from bot.core.digest_reports import DigestReport, OwnerPart, Standing
+from bot.core.digest_words import run_line as told_of_run
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
 from bot.core.history import Exposure
 from bot.core.nodes import Patch
 from bot.core.reports import GapRow, UnknownReasons
+from bot.core.runs import RunState
 from tests.chatops import digests as made
 from tests.chatops.digests import (
     NOW,
@@ -203,6 +205,13 @@ def test_an_owner_hears_what_could_not_be_read() -> None:
         card = owner_card(quiet(owners=(part,), gaps=(GAP,), notices=(remark,)), "payments")
         assert remark in words(card)
         assert "eu-west-1: denied." in words(card)
+
+
+def test_one_patch_is_counted_as_one() -> None:
+    run = run_line("X-14", RunState.VERIFIED).model_copy(
+        update={"clean": 1, "closed": 1, "still_open": 0}
+    )
+    assert ", 1 patch closed, 0 still open" in told_of_run(run)
 
 
 def test_of_many_gaps_and_remarks_it_says_how_many_there_are() -> None:

@@ -160,6 +160,9 @@ def test_a_total_that_is_not_known_is_not_called_one() -> None:
         dict(figures(report(gaps=(unseen,)), NOW))["Compliant"] == "115 of 140 known nodes (82.1 %)"
     )
     assert dict(figures(report(gaps=(GAP,)), NOW))["Compliant"] == "115 of 140 nodes (82.1 %)"
+    one = NodeCounts(total=1, compliant=1)
+    told = report(nodes=one, unknown_reasons=UnknownReasons(), gaps=(unseen,))
+    assert dict(figures(told, NOW))["Compliant"] == "1 of 1 known node (82.1 %)"
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class _Found:
 
     states: dict[str, PatchState] = field(default_factory=dict)
     unread: dict[str, _Unread] = field(default_factory=dict)
+    undecided: set[str] = field(default_factory=set)
 
 
 class TargetReader:
@@ -245,7 +246,10 @@ class TargetReader:
         counting, unread = self._baselines.counting(self._round, states.values())
         for key, state in states.items():
             error = unread.get(state.baseline_id)
-            if error and state.available_security_updates > 0 and not causes(state, False):
+            if error is None or not state.available_security_updates:
+                continue
+            found.undecided.add(key)
+            if not causes(state, False):
                 reason = f"{UNDECIDED} {error.message}"
                 found.unread[key] = _Unread(reason, error)
         return counting
@@ -306,4 +310,5 @@ def _observation(node: ManagedNode, found: _Found, counting: frozenset[str]) -> 
             and state.available_security_updates > 0
             and state.baseline_id in counting
         ),
+        undecided=node.instance_id in found.undecided,
     )

@@ -283,6 +283,8 @@ def _is_news(one: Judged, known: Mapping[NodeKey, datetime], now: datetime) -> b
     state = one.seen.state
     if one.verdict.status is Status.STOPPED or one.seen.unread or state is None:
         return False
+    if one.seen.undecided:
+        return False  # whether its available updates are open is not known: nothing closes them
     end, last = state.operation_end_time, known.get(one.seen.node.key)
     if end is None or end - now > FUTURE:
         return False  # no time that could be trusted, see bot/core/judgement.py

@@ -14,12 +14,14 @@ from bot.core.digest_words import (
     LINES,
     approval_line,
     beside,
+    in_one_line,
     nodes_not_known,
     run_line,
     soon_line,
     waiver_line,
 )
 from bot.core.runs import RunState
+from bot.core.summaries import about_gap
 from bot.core.wording import counted, listed, span
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
@@ -134,6 +136,8 @@ def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
     broken = part.now.nodes.non_compliant
     if broken:
         due, unknown = "Nothing is due today", nodes_not_known(part)
+        if not part.now.complete:
+            due = "What is due today is not known where nothing could be read"
         if unknown:
             due = f"What is due today is not known for {counted(unknown, 'node')}"
         if not report.deadlines:
@@ -146,15 +150,10 @@ def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
 
 def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
     """A digest in which nothing changed, in one line; `about` is the environment, or whose part of it."""
-    now = part.now
     since = part.before.at if part.before else report.as_of
     aside = (beside(report) if part is report.fleet else "", _failed(report.environment, part))
     told = "".join(f" {one}" for one in aside if one)
-    return (
-        f"{about}: unchanged for {span(report.composed_at - since)}: {now.compliance_percent} % of"
-        f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
-        f" {now.nodes.unknown:,} unknown.{told}"
-    )
+    return f"{about}: unchanged for {span(report.composed_at - since)}: {in_one_line(part)}.{told}"
 
 
 def _failed(environment: str, part: Part) -> str:
@@ -184,7 +183,12 @@ def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str
 
 def owner_still_open(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
     """The same for the nodes of an owner."""
-    return (*_patching(report.environment, one.part, one.owner), *_later(report, one.part))
+    return (
+        *_patching(report.environment, one.part, one.owner),
+        *_later(report, one.part),
+        *(about_gap(gap, report.composed_at) for gap in report.gaps),
+        *report.notices,
+    )
 
 
 def _later(report: DigestReport, part: Part) -> Iterable[str]:

@@ -26,7 +26,7 @@ from bot.core.plans import Operation
 from bot.core.ports import Clock
 from bot.core.readings import Reading
 from bot.core.runs import VERIFY
-from bot.core.snapshots import may_have_open_patches, open_patches, snapshot_of
+from bot.core.snapshots import is_of_later, may_have_open_patches, open_patches, snapshot_of
 from bot.core.trend_reports import DeadlineRow, TrendReport, TrendRun
 from bot.services.compliance import Compliance
 
@@ -73,6 +73,7 @@ class History:
         self._settled: dict[str, datetime] = {}
         self._tried: dict[str, datetime] = {}
         self._paused: dict[NodeKey | tuple[str, str], datetime] = {}
+        self._outdated: dict[NodeKey, datetime] = {}
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -190,6 +191,9 @@ class History:
             if details.gap is not None:
                 self._pause(one, details.gap.reason)
                 return False
+            if is_of_later(state, details.patches):
+                self._outdated[node.key] = state.operation_end_time
+                return False
             patches = open_patches(one, details.patches)
         self.store.record_patches(
             environment,
@@ -209,7 +213,9 @@ class History:
         _log.warning("The patches of %s are not known to history: %s", node.instance_id, reason)
 
     def _is_paused(self, one: Judged) -> bool:
-        node, now = one.seen.node, self._clock()
+        node, state, now = one.seen.node, one.seen.state, self._clock()
+        if state is not None and self._outdated.get(node.key) == state.operation_end_time:
+            return True  # until a reading tells the later operation
         return any(
             key in self._paused and now < self._paused[key]
             for key in (node.key, (node.account, node.region))
@@ -277,6 +283,8 @@ def _is_news(one: Judged, known: Mapping[NodeKey, datetime], now: datetime) -> b
     state = one.seen.state
     if one.verdict.status is Status.STOPPED or one.seen.unread or state is None:
         return False
+    if one.seen.undecided:
+        return False  # whether its available updates are open is not known: nothing closes them
     end, last = state.operation_end_time, known.get(one.seen.node.key)
     if end is None or end - now > FUTURE:
         return False  # no time that could be trusted, see bot/core/judgement.py

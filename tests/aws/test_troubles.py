@@ -84,7 +84,7 @@ def test_tags_that_hang_hold_no_numbers_up(
     aws.faults.delay("DescribeTags", seconds=4)
     reading = gateway.read_target(EVERYTHING, TARGET)
     assert (
-        "Owners are not shown for eu-central-1: ec2:DescribeTags did not answer in time."
+        "Owners in eu-central-1 are shown as far as they were known before: ec2:DescribeTags did not answer in time."
         in reading.notices
     )
     assert all(seen.state or not seen.unread for seen in reading.observations)
@@ -96,7 +96,8 @@ def test_throttled_tags_are_given_up(aws: SimulatedAws, small: Fleet, gateway: A
     aws.faults.throttle("DescribeTags", calls=None)
     reading = gateway.read_target(EVERYTHING, TARGET)
     assert reading.notices == (
-        "Owners are not shown for eu-central-1: AWS kept refusing the pace of ec2:DescribeTags.",
+        "Owners in eu-central-1 are shown as far as they were known before: "
+        "AWS kept refusing the pace of ec2:DescribeTags.",
     )
     assert aws.calls.count("DescribeTags") == 6
 

@@ -22,12 +22,14 @@ from bot.chatops.reply import Card
 from bot.chatops.sizes import MESSAGE_SIZE
 from bot.core.causes import Between, View
 from bot.core.comparing import compare
-from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart
+from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart, Standing
+from bot.core.digest_words import run_line as told_of_run
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
 from bot.core.history import Exposure
 from bot.core.nodes import Patch
-from bot.core.reports import GapRow
+from bot.core.reports import GapRow, UnknownReasons
+from bot.core.runs import RunState
 from tests.chatops import digests as made
 from tests.chatops.digests import (
     NOW,
@@ -160,6 +162,63 @@ def test_that_nothing_is_due_is_said_only_of_what_is_known() -> None:
     dark = part.model_copy(update={"now": standing(0, 5, 25)})
     told = words(digest_card(report.model_copy(update={"fleet": dark})))
     assert "What is due is not known for 30 nodes." in told
+
+
+def test_where_a_part_was_never_read_nobody_knows_that_nothing_is_due() -> None:
+    """Its nodes are none that are unknown: nobody knows that there are any."""
+    part = quiet_part().model_copy(
+        update={"unchanged": False, "now": standing(5, 1, 0, complete=False)}
+    )
+    mine = OwnerPart(owner="payments", channel="C0000PAY1", part=part)
+    report = quiet(unchanged=False, fleet=part, owners=(mine,), gaps=(GAP,))
+    for told in (words(digest_card(report)), words(owner_card(report, "payments"))):
+        assert "What is due is not known where nothing could be read; on the others nothing" in told
+        assert "What is due today is not known where nothing could be read; 1 node is" in told
+        assert "Nothing is" not in told
+        assert "eu-west-1: denied." in told
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (standing(0, 0, 0), "no nodes."),
+        (
+            standing(0, 0, 8, unknown_reasons=UnknownReasons(unreadable=8)),
+            "could not be read (8 nodes unknown).",
+        ),
+    ],
+)  # fmt: skip
+def test_a_quiet_day_has_no_percentage_where_there_is_none_to_be_told(
+    now: Standing, told: str
+) -> None:
+    part = quiet_part().model_copy(update={"now": now, "before": now})
+    report = quiet(fleet=part, owners=(OwnerPart(owner="web", channel="C0000WEB1", part=part),))
+    for card in (digest_card(report), owner_card(report, "web")):
+        assert f"unchanged for 4 min: {told}" in card.text
+        assert "%" not in card.text
+
+
+def test_an_owner_hears_what_could_not_be_read() -> None:
+    """On a quiet day and on every other: why nodes of its own may not be in there."""
+    remark = "Owners could not be read."
+    quiet_part_of = OwnerPart(owner="payments", channel="C0000PAY1", part=quiet_part())
+    for part in (quiet_part_of, monday().owners[0].model_copy(update={"owner": "payments"})):
+        card = owner_card(quiet(owners=(part,), gaps=(GAP,), notices=(remark,)), "payments")
+        assert remark in words(card)
+        assert "eu-west-1: denied." in words(card)
+
+
+def test_one_patch_is_counted_as_one() -> None:
+    run = run_line("X-14", RunState.VERIFIED).model_copy(
+        update={"clean": 1, "closed": 1, "still_open": 0}
+    )
+    assert ", 1 patch closed, 0 still open" in told_of_run(run)
+
+
+def test_of_many_gaps_and_remarks_it_says_how_many_there_are() -> None:
+    report = monday(gaps=(GAP,) * 9, notices=("A remark.",) * 9)
+    assert "Not everything could be read: 9 gaps" in words(digest_card(report))
+    assert "6 more remarks" in words(digest_card(report))
 
 
 def test_an_owner_hears_on_a_quiet_day_what_is_due_this_week() -> None:

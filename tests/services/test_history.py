@@ -13,7 +13,7 @@ from bot.core.deadlines import LOOKS_BACK
 from bot.core.environments import Account, Environment, Selector, Target
 from bot.core.errors import AccessDenied, NotFound, Throttled, Unreachable
 from bot.core.history import Exposure, SnapshotKind
-from bot.core.nodes import ManagedNode, NodeKey, Patch, PatchState
+from bot.core.nodes import Baseline, ManagedNode, NodeKey, Patch, PatchState
 from bot.core.runs import VERIFY, DispatchState, RunState
 from bot.services.compliance import Compliance
 from bot.services.history import NODE_PAUSE, PLACE_PAUSE, READ_EVERY, History
@@ -199,6 +199,48 @@ def test_a_clean_install_closes_nothing_that_only_a_scan_lists(world: World) -> 
     world.read_again()
     world.history.collect("prod")
     assert world.exposures()["i-1", "openssl"].is_open
+
+
+def test_the_list_of_a_later_install_says_nothing_about_the_scan_before_it(world: World) -> None:
+    """AWS has the latest list only. Between reading and listing somebody installs: no hole was patched by that scan."""
+    world.read_again()
+    world.history.collect("prod")
+    opened = world.exposures()["i-1", "openssl"].first_seen
+    world.now += DAY
+    world.scanned("i-1", OPENSSL)
+    world.read_again()
+    world.scanned("i-1", operation="Install")
+    world.aws.asked.clear()
+    world.history.collect("prod")
+    world.history.collect("prod")
+    assert world.exposures()["i-1", "openssl"].is_open
+    assert world.aws.asked == ["i-1"]
+    world.now += HOUR
+    world.scanned("i-1", OPENSSL)
+    world.read_again()
+    world.history.collect("prod")
+    still_open = world.exposures()["i-1", "openssl"]
+    assert (still_open.first_seen, still_open.last_seen) == (
+        opened,
+        world.now - timedelta(minutes=1),
+    )
+
+
+def test_a_baseline_that_cannot_be_read_closes_no_available_update(world: World) -> None:
+    """Whether they are open is not known then; when it can be read again they have their old date."""
+    counting = Baseline("pb-1", counts_available_security_updates=True)
+    update = Patch("Update", "KB9", "SecurityUpdates", "Critical", "AvailableSecurityUpdate")
+    for known in (True, False, True):
+        world.now += DAY
+        world.aws.put_baseline(TARGET, counting)
+        if not known:
+            world.aws.forget_baselines()
+        world.scanned("i-1", OPENSSL, update, available_security_updates=1)
+        world.read_again()
+        world.history.collect("prod")
+        found = world.exposures()["i-1", "KB9"]
+        assert found.is_open
+        assert found.first_seen == START + DAY
 
 
 def test_details_come_in_bites_the_worst_first(world: World) -> None:

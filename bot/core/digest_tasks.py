@@ -50,7 +50,8 @@ def owner_to_do(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
 
 def _work(report: DigestReport, part: Part, owner: str = "") -> Iterable[str]:
     urgent = (*_patching(report.environment, part, owner),)
-    yield from urgent or _not_urgent(report, part, owner)
+    waits = any(row.hindered for row in part.due)
+    yield from urgent or (() if waits else _not_urgent(report, part, owner))
     yield from _looking(report.environment, part, owner)
 
 
@@ -90,12 +91,43 @@ def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
     for row in part.due:
         how = _install(environment, row, owner)
         patches = f"{row.severity} patch", f"{row.severity} patches"
-        if row.breached:
-            late = f"{counted(row.breached, *patches)} past the deadline on {counted(row.breached_nodes, 'node')}"
-            soon = f", and {row.due_today:,} due within 24 hours" if row.due_today else ""
+        ready = row.ready
+        if ready.breached:
+            late = f"{counted(ready.breached, *patches)} past the deadline on {counted(ready.breached_nodes, 'node')}"
+            soon = f", and {ready.due_today:,} due within 24 hours" if ready.due_today else ""
             yield f"Install now: {late}{soon}{how}."
-        elif row.due_today:
-            yield f"Install today: {counted(row.due_today, *patches)} due within 24 hours{how}."
+        elif ready.due_today:
+            yield f"Install today: {counted(ready.due_today, *patches)} due within 24 hours{how}."
+    for row in part.due:
+        yield from _hindered(environment, row, owner)
+
+
+_HINDRANCES: Final = {
+    "not_approved": (
+        "Approve {patches} due in the baseline of {nodes}, which no Install brings before",
+        "available_security_update",
+    ),
+    "rejected": (
+        "Remove {patches} that the baseline of {nodes} rejects, due as well",
+        "installed_rejected",
+    ),
+    "offline": (
+        "Bring back {nodes} without an answer of the agent, {patches} due there",
+        "connection_lost",
+    ),
+}
+"""What is to be done before, and the nodes' `state:`. Scans and reboots that are needed are asked for anyway."""
+
+
+def _hindered(environment: str, row: DueRow, owner: str) -> Iterable[str]:
+    for one in row.hindered:
+        if one.why not in _HINDRANCES:
+            continue
+        what, state = _HINDRANCES[one.why]
+        patches = counted(one.patches, f"{row.severity} patch", f"{row.severity} patches")
+        said = what.format(patches=patches, nodes=counted(one.nodes, "node"))
+        how = _how(f"nodes {environment} state:{state}", owner)
+        yield f"{said}{how}."
 
 
 def _install(environment: str, row: DueRow, owner: str) -> str:

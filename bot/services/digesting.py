@@ -136,6 +136,7 @@ class Digesting:
             now,
             past.known,
             failed,
+            offline(reading),
         )
         fleet = whole(seen)
         rules = self._deadlines
@@ -201,6 +202,16 @@ class Digesting:
 def present(reading: Reading, judged: Sequence[Judged]) -> View:
     """The fleet as it is, stopped nodes among the others."""
     return View(reading.as_of, not reading.gaps, tuple(node_state(one) for one in judged))
+
+
+def offline(reading: Reading) -> frozenset[NodeKey]:
+    """The nodes whose agent does not answer: nothing can be sent to them."""
+    return frozenset(
+        seen.node.key
+        for target in reading.targets
+        for seen in target.observations
+        if seen.node.ping_status != "Online"
+    )
 
 
 def _tried(read: Callable[[], T], nothing: T, what: str, notices: list[str]) -> T:

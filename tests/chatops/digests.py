@@ -14,10 +14,12 @@ from bot.core.digest_reports import (
     DigestReport,
     DueRow,
     FailedInstall,
+    Hindered,
     NamedNode,
     OwnerPart,
     Part,
     PatchTally,
+    Ready,
     RunLine,
     Standing,
     WaiverLine,
@@ -119,6 +121,11 @@ def monday(**changes: Any) -> DigestReport:
                 next_due=NOW + timedelta(hours=7),
                 patches=(PatchTally(id="KB5034441", nodes=38), PatchTally(id="kernel.x86_64", nodes=9)),
                 urgent=("KB5034441", "kernel.x86_64"),
+                ready=Ready(breached=11, breached_nodes=7, due_today=4),
+                hindered=(
+                    Hindered(why="not_approved", patches=2, nodes=1),
+                    Hindered(why="offline", patches=1, nodes=1),
+                ),
             ),
             DueRow(
                 severity="important",
@@ -273,6 +280,12 @@ def random_digest(chance: Random) -> DigestReport:
             more_patches=number(),
             urgent=tuple(one.id for one in many(tally, 5)),
             more_urgent=number(),
+            ready=Ready(breached=number(), breached_nodes=number(), due_today=number()),
+            hindered=tuple(
+                Hindered(why=why, patches=number(), nodes=number())
+                for why in ("offline", "not_approved", "rejected", "no_data", "reboot")
+                if chance.random() < 0.3
+            ),
         )
 
     def stood() -> Standing:

@@ -22,7 +22,7 @@ from bot.chatops.reply import Card
 from bot.chatops.sizes import MESSAGE_SIZE
 from bot.core.causes import Between, View
 from bot.core.comparing import compare
-from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart, Standing
+from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart, Ready, Standing
 from bot.core.digest_words import run_line as told_of_run
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
@@ -51,7 +51,13 @@ PICTURE = section(
     f"A picture: {'x' * 300}"
 )  # any block does; what a picture is made of is not said here
 GAP = GapRow(account="111122223333", region="eu-west-1", reason="denied")
-TODAY = monday().fleet.due[0].model_copy(update={"breached": 0, "newly_breached": 0})
+TODAY = (
+    monday()
+    .fleet.due[0]
+    .model_copy(
+        update={"breached": 0, "ready": Ready(due_today=4), "hindered": (), "newly_breached": 0}
+    )
+)
 MISSED = ("prod, 22 November 09:00: skipped, patchbot was down from 08:10 to 15:00",)
 
 
@@ -108,7 +114,8 @@ def test_what_is_to_be_done_comes_first_and_says_how() -> None:
         "R-13: Install on 48 nodes, code 7F3A-2B1C",
         "/patch approvals",
         "/patch run X-13",
-        "14 critical patches past the deadline on 9 nodes, and 4 due within 24 hours",
+        "11 critical patches past the deadline on 7 nodes, and 4 due within 24 hours",
+        "Approve 2 critical patches due in the baseline of 1 node",
         "/patch install prod patches:KB5034441,kernel.x86_64",
         "/patch run X-12",
         "/patch nodes prod state:pending_reboot",

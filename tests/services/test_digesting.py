@@ -12,7 +12,7 @@ import pytest
 
 from bot.core import digest_words
 from bot.core.causes import Cause, Remedy
-from bot.core.digest_reports import DigestReport, DueRow, FailedInstall, Part
+from bot.core.digest_reports import DigestReport, DueRow, FailedInstall, Part, Ready
 from bot.core.digest_tasks import still_open, to_do, unchanged_line
 from bot.core.digests import standing
 from bot.core.errors import NotFound, StorageError
@@ -261,6 +261,49 @@ def test_the_plan_for_what_is_late_leaves_out_what_is_due_later(site: Site) -> N
     critical = row(site.digest().fleet, "critical")
     assert [one.id for one in critical.patches] == ["KB1", "KB2"]
     assert critical.urgent == ("KB1",)
+
+
+def test_what_no_install_can_bring_is_no_install_to_do(site: Site) -> None:
+    """As pre-flight judges: offline, without fresh data, not approved, rejected, waiting for a reboot."""
+    late = fleet.NOW - WEEK - timedelta(hours=3)
+    away, stale, *others = site.fleet[:6]
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.reads(
+        replace(away, node=replace(away.node, ping_status="ConnectionLost")),
+        scan(stale, fleet.ago(days=30)),
+        *site.fleet[2:],
+    )
+    site.opens(away, late, patch("KB1"))
+    site.opens(stale, late, patch("KB1"))
+    states = ("AvailableSecurityUpdate", "InstalledRejected", "InstalledPendingReboot", "Missing")
+    for one, state in zip(others, states, strict=True):
+        site.opens(one, late, replace(patch("KB2" if state == "Missing" else "KB1"), state=state))
+    digest = site.digest()
+    critical = row(digest.fleet, "critical")
+    assert (critical.breached, critical.urgent) == (6, ("KB2",))
+    assert critical.ready == Ready(breached=1, breached_nodes=1)
+    assert {one.why: (one.patches, one.nodes) for one in critical.hindered} == dict.fromkeys(
+        ("offline", "no_data", "not_approved", "rejected", "reboot"), (1, 1)
+    )
+    tasks = to_do(digest)
+    assert (
+        "Install now: 1 critical patch past the deadline on 1 node: `/patch install prod patches:KB2`."
+        in tasks
+    )
+    assert [task.split(": ")[0] for task in tasks if " due" in task] == [
+        "Bring back 1 node without an answer of the agent, 1 critical patch due there",
+        "Approve 1 critical patch due in the baseline of 1 node, which no Install brings before",
+        "Remove 1 critical patch that the baseline of 1 node rejects, due as well",
+    ]
+
+
+def test_nothing_is_due_is_not_said_of_what_waits_for_something_else(site: Site) -> None:
+    first = site.fleet[0]
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.reads(*site.fleet)
+    late = fleet.NOW - WEEK - timedelta(hours=3)
+    site.opens(first, late, replace(patch("KB1"), state="InstalledPendingReboot"))
+    assert not any("Nothing is due" in task or "Install" in task for task in to_do(site.digest()))
 
 
 def test_the_same_as_yesterday(site: Site) -> None:

@@ -245,11 +245,17 @@ class History:
         )
 
     def trend(self, environment: str, days: int) -> TrendReport:
-        """How the environment stood in the last `days` days, and what is due. Costs no call. Raises NotFound."""
+        """How the environment stood in the last `days` days, and what is due. Costs no call. Raises NotFound.
+
+        It ends with the last reading, snapshot or not: the same figures as everywhere else.
+        """
         self._compliance.environment(environment)
         now = self._clock()
         since = now - max(timedelta(days=days), LOOKS_BACK + DAY)
-        snapshots = self.store.snapshots(environment, since=since)
+        snapshots = [
+            *self.store.snapshots(environment, since=since),
+            *self._newer(environment, now),
+        ]
         missing, unknown = self._unclear(environment)
         return trend_report(
             environment,
@@ -265,6 +271,13 @@ class History:
             unclear=len(missing | unknown),
             waived=partial(self._waived, environment),
         )
+
+    def _newer(self, environment: str, now: datetime) -> Sequence[Snapshot]:
+        """The last reading as a snapshot that is not kept, where it is newer than all that are."""
+        known = self._compliance.known(environment)
+        if known is None or self.store.snapshots(environment, since=known[0].as_of):
+            return ()
+        return [snapshot_of(*known, kind=SnapshotKind.DAILY)[0]] if known[0].as_of <= now else ()
 
     def _runs(self, environment: str, *, since: datetime) -> Sequence[TrendRun]:
         """The Installs that ended since then, oldest first."""

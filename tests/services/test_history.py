@@ -17,6 +17,7 @@ from bot.core.nodes import Baseline, ManagedNode, NodeKey, Patch, PatchState
 from bot.core.runs import VERIFY, DispatchState, RunState
 from bot.services.compliance import Compliance
 from bot.services.history import NODE_PAUSE, PLACE_PAUSE, READ_EVERY, History
+from bot.services.statuses import status_of
 from bot.store.cache import ReadingCache
 from bot.store.history import HistoryDatabase
 from bot.store.ledger import SqliteLedger
@@ -404,6 +405,21 @@ def test_a_trend_of_400_days_loads_what_the_forecast_looks_at_and_sums_up_the_re
     assert (found.closed, found.days_to_patch_mean) == (6, 1.5) == (len(ages), sum(ages) / 6)
     short = world.new_history().trend("prod", 7)
     assert (short.closed, short.days_to_patch_mean) == (1, 4.0)
+
+
+def test_a_trend_ends_with_the_last_reading_and_keeps_nothing(world: World) -> None:
+    """What status says now is what the trend ends with, though no snapshot was taken since."""
+    world.scanned("i-1")
+    world.history.record("prod")
+    kept = world.store.snapshots("prod", since=START)
+    before = world.history.trend("prod", 30).points[-1]
+    world.now += HOUR
+    world.scanned("i-1", OPENSSL)
+    report = status_of(world.compliance, "prod", now=world.now, refresh=True)
+    after = world.history.trend("prod", 30).points[-1]
+    assert (after.nodes, after.at) == (report.nodes, report.as_of)
+    assert after.nodes.non_compliant == before.nodes.non_compliant + 1
+    assert world.store.snapshots("prod", since=START) == kept
 
 
 def test_a_trend_names_each_node_once_whose_patches_nobody_knows(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -282,6 +283,17 @@ def test_where_there_is_no_file_the_error_says_how_to_make_one(
     assert "docs/configuration.md" in caught.value.hint
     example = caught.value.hint.split("\n\n")[1]
     assert list(settings_of(tmp_path, example).environments) == ["prod"]
+
+
+def test_the_examples_of_the_documents_are_configurations(tmp_path: Path) -> None:
+    """docs/configuration.md shows who may install, and what it shows loads."""
+    text = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    loaded = [settings_of(tmp_path, example) for example in examples]
+    rules = loaded[0].change_rules()["prod"]
+    assert (rules.protected, rules.approvals) == (True, 2)
+    assert rules.approvers.usergroups
+    assert rules.requesters.usergroups
 
 
 def test_the_data_directory_may_come_from_the_environment(tmp_path: Path) -> None:

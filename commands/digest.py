@@ -48,7 +48,8 @@ class DigestArguments(Arguments):
     environment: Annotated[str, EnvironmentName()] = Field("", description="the part of the fleet")
     digest: str = Field("", description="the id of one, like D-2, to turn it off from anywhere")
     what: Literal["list", "on", "off", "now"] = Field(
-        "list", description="see who gets one; this channel gets one, or none any more; one for you"
+        "list",
+        description="list: who gets one; on, off: this channel does, or no longer; now: one for you",
     )
     at: str = Field(AT, description="the local time: 09:00, 17:30, 6pm")
     zone: str = Field("", description="the time zone, like Europe/Berlin; without it, your own")
@@ -86,6 +87,9 @@ class DigestArguments(Arguments):
     def _from_words(cls, sentence: Sentence) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for word in sentence.words:
+            if word.casefold() in {"am", "pm"} and "at" in values:
+                values["at"] += word
+                continue
             name = _name_of(word, values)
             if name in values:
                 near = closest(word, DAY_WORDS) if name == "zone" else None

@@ -55,8 +55,9 @@ def zone_of(word: str) -> str:
         near = near or _cities().get(closest(folded, _cities()) or "")
         hint = f"Did you mean “{near}”? " if near else ""
         raise UsageError(
-            f"There is no time zone “{word}”.",
-            hint=f"{hint}Zones have names like Europe/Berlin, America/New_York or UTC.",
+            f"“{word}” is neither a time zone nor days that I know.",
+            hint=f"{hint}Zones have names like Europe/Berlin, America/New_York or UTC; days are "
+            "daily, weekdays, weekends, or like mon,wed,fri.",
         )
     return found
 

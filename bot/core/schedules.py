@@ -145,7 +145,11 @@ def parse_days(words: str) -> frozenset[int]:
     """The days in "daily", "weekdays", "weekends" or "mon,wed,fri". Raises ValueError that names the wrong word."""
     days: set[int] = set()
     for word in words.casefold().split(","):
-        named = [number for number, name in enumerate(DAY_NAMES) if word in {name, _LONG[number]}]
+        named = [
+            number
+            for number, name in enumerate(DAY_NAMES)
+            if word in {name, _LONG[number], f"{_LONG[number]}s"}
+        ]
         found = _SETS.get(word, frozenset(named))
         if not found:
             raise ValueError(word)

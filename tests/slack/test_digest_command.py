@@ -163,7 +163,7 @@ def test_where_others_listen_nothing_is_turned_on(shop: Shop) -> None:
 def test_a_mistake_is_told_at_once_and_stored_nowhere(shop: Shop) -> None:
     shop.start()
     shop.world.ask(MAYA, PATCHING, "digest prod on 09:00 Berlin")
-    card = shop.world.answer(MAYA, PATCHING, "no time zone")
+    card = shop.world.answer(MAYA, PATCHING, "neither a time zone nor days")
     assert "Europe/Berlin" in str(card["blocks"])
     assert subscriptions(shop) == ()
 

@@ -9,7 +9,7 @@ from typing import Final
 from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow
 from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
 from bot.core.receipts import UNPROVEN
-from bot.core.runs import NodeOutcome, RunState
+from bot.core.runs import RUN_ENDS, NodeOutcome, RunState
 from bot.core.wording import counted, listed
 
 PATCHES_SHOWN: Final = 5
@@ -27,6 +27,9 @@ RUN_STATES: Final = {
     RunState.ABANDONED: "abandoned, nothing was sent",
     RunState.LOST_TRACK: "out of time, with nodes unaccounted for",
 }
+UNTOUCHED: Final = "Nothing was sent, nothing changed on any node"
+_NOT_SENT: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.SKIPPED})
+_ENDED_EARLY: Final = frozenset({RunState.CANCELLED, RunState.ABANDONED})
 OUTCOMES: Final = {
     NodeOutcome.SUCCESS: "succeeded",
     NodeOutcome.RUNNING: "at work",
@@ -68,7 +71,7 @@ def what(operation: Operation, nodes: int, environment: str, *, rehearsal: bool)
 def reboots(number: int, operation: Operation, option: RebootOption) -> str:
     """Whether and how many nodes reboot."""
     if operation is Operation.SCAN:
-        return "none: a scan changes nothing"
+        return "none, a scan changes nothing"
     if option is RebootOption.NO_REBOOT:
         return "none (NoReboot): some patches count only after a reboot"
     return f"up to {number:,} (RebootIfNeeded)"
@@ -169,8 +172,37 @@ def errors(max_errors: str) -> str:
     return f"{number} {noun} allowed in a send, AWS stops it at the next one"
 
 
+def is_untouched(row: RunRow) -> bool:
+    """Whether the run was ended by somebody, or given up, before anything was sent."""
+    over = row.state in _ENDED_EARLY or (row.state is RunState.WAITING and row.cancelled_by)
+    return bool(over) and not row.rehearsal and set(row.outcomes) <= _NOT_SENT
+
+
+def stopping(row: RunRow) -> str:
+    """What a Stop does to a run as it stands."""
+    if row.state is RunState.WAITING:
+        return f"It has not started. {UNTOUCHED}."
+    if row.operation is Operation.SCAN:
+        return "Nothing more is sent. AWS is asked to cancel what it has; what was scanned counts."
+    return (
+        "Nothing more is sent. AWS is asked to cancel what it has; a node in the middle may be left half patched."
+        " What was sent to is scanned afterwards."
+    )
+
+
+def stopped(row: RunRow) -> str:
+    """What became of a run that somebody stopped; nothing where its outcomes say it."""
+    if is_untouched(row):
+        return ""
+    if row.state in RUN_ENDS:
+        return "Nothing more was sent. The receipt says what is known of the nodes it was sent to."
+    return stopping(row)
+
+
 def outcomes(row: RunRow) -> str:
     """ "31 succeeded · 2 failed · 15 to come"; in a rehearsal how many would have been sent to."""
+    if is_untouched(row):
+        return UNTOUCHED
     if row.rehearsal and (number := row.outcomes.get(NodeOutcome.SKIPPED)):
         others = row.outcomes.get(NodeOutcome.PENDING, 0)
         return f"{number:,} would have been sent to" + (f" · {others:,} to come" if others else "")

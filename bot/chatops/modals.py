@@ -21,7 +21,7 @@ from bot.chatops.forms import (
     text_input,
 )
 from bot.chatops.markup import Text, ago, bold, code, date, join, markup
-from bot.core.change_reports import PlanReport, RequestRow
+from bot.core.change_reports import PlanReport, RequestRow, RunRow
 from bot.core.plans import Operation, Plan, RebootOption
 from bot.core.proposals import Proposal
 from bot.core.requests import Request
@@ -328,7 +328,10 @@ def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def confirm_words(row: RequestRow) -> str:
+def confirm_words(row: RequestRow | RunRow) -> str:
     """What a confirm dialog says: count, environment, reboot."""
+    what = f"{row.operation.value} on {counted(row.nodes, 'node')} of {row.environment}"
+    if row.operation is Operation.SCAN:
+        return f"{what}: it changes nothing on them."
     told = change_words.reboots(row.reboots, row.operation, row.reboot_option)
-    return f"{row.operation.value} on {counted(row.nodes, 'node')} of {row.environment}; reboots: {told}."
+    return f"{what}; reboots: {told}."

@@ -22,10 +22,6 @@ from bot.core.wording import counted, span
 
 BAR: Final = 20
 TROUBLES_SHOWN: Final = 8
-STOPPING: Final = (
-    "Nothing more is sent. AWS is asked to cancel what it has; a node in the middle may be left half patched."
-    " What was sent to is scanned afterwards."
-)
 _GOOD: Final = frozenset({NodeOutcome.SUCCESS})
 _OPEN: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.RUNNING})
 _LEFT_OUT: Final = frozenset({NodeOutcome.SKIPPED})
@@ -67,21 +63,22 @@ def _progress(report: RunReport) -> list[Text]:
     run = report.run
     done = sum(number for one, number in run.outcomes.items() if one not in _OPEN)
     lines: list[Text] = [
-        markup(
-            "{bar} {done:,} of {nodes}",
-            bar=bar(report),
-            done=done,
-            nodes=counted(run.nodes, "node"),
-        ),
         cards.prose(change_words.outcomes(run)),
     ]
+    if not change_words.is_untouched(run):
+        nodes = counted(run.nodes, "node")
+        lines.insert(
+            0, markup("{bar} {done:,} of {nodes}", bar=bar(report), done=done, nodes=nodes)
+        )
     if run.state not in RUN_ENDS and run.state is not RunState.WAITING:
         first = " (canary)" if run.wave == 1 and run.waves > 1 else ""
         lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
     if run.why:
         lines.append(cards.prose(f"Why: {run.why}", 700))
     if run.cancelled_by:
-        lines.append(markup("Stopped by {who}. {what}", who=user(run.cancelled_by), what=STOPPING))
+        by = markup("Stopped by {who}.", who=user(run.cancelled_by))
+        told = change_words.stopped(run)
+        lines.append(join(" ", [by, told] if told else [by]))
     lost = [row for row in report.results if row.back_online is False]
     if lost:
         lines.append(
@@ -105,7 +102,7 @@ def bar(report: RunReport) -> str:
 
 def _troubles(report: RunReport) -> list[Block]:
     """What went wrong, the failures first; nodes that were left out are told together, by reason."""
-    if report.run.rehearsal:
+    if report.run.rehearsal or change_words.is_untouched(report.run):
         return []
     bad = sorted(
         (row for row in report.results if _is_bad(row) and row.outcome not in _LEFT_OUT),
@@ -163,7 +160,7 @@ def gate_buttons(report: RunReport) -> list[Element]:
 
 def _stop(report: RunReport) -> Element:
     run = report.run
-    told = f"Stop {run.id}? {confirm_words(report.request)} {STOPPING}"
+    told = f"{confirm_words(report.request)} {change_words.stopping(run)}"
     dialog = confirm(f"Stop {run.id}?", told[:300], yes="Stop it", no="Let it run", danger=True)
     return acts.do(Verb.STOP, "Stop", run.id, style="danger", confirm=dialog)
 
@@ -192,10 +189,9 @@ def waiting_row(run: RunRow) -> Block:
         state=change_words.run_state(run),
         why=cards.prose(f"Why: {run.why}" if run.why else "It starts in a moment.", 300),
     )
-    reboots = change_words.reboots(run.reboots, run.operation, run.reboot_option)
     dialog = confirm(
         f"Stop {run.id}?",
-        f"{what}; reboots: {reboots}. It has not started; nothing was sent.",
+        f"{confirm_words(run)} {change_words.stopping(run)}",
         yes="Stop it",
         no="Let it wait",
         danger=True,

@@ -19,6 +19,7 @@ from bot.chatops.notices import draw
 from bot.chatops.reply import Card
 from bot.core.errors import ConfigurationError, NotFound, PatchbotError
 from bot.core.identity import OPERATOR
+from bot.core.plans import Operation
 from bot.core.runs import NodeOutcome, RunState
 from bot.services import noticing
 from tests.commands import fleet
@@ -359,3 +360,39 @@ def test_what_is_approved_and_waits_is_shown_with_what_holds_it_and_a_way_to_sto
         assert stop["value"] == waiting.id
         told = stop["confirm"]["text"]["text"]
         assert all(part in told for part in ("8 nodes of prod", "reboots"))
+
+
+def dialog(card: Card, action_id: str) -> str:
+    (button,) = (one for one in walk(card.blocks) if one.get("action_id") == action_id)
+    title, text = (str(button["confirm"][part]["text"]) for part in ("title", "text"))
+    assert title not in text
+    return text
+
+
+def test_what_was_stopped_before_anything_was_sent_changed_nothing(stage: Stage) -> None:
+    """No bar, no counts, nothing half patched: on the card, in the list and in the terminal."""
+    waiting = stage.waiting(stage.approved())
+    assert "Nothing was sent" in dialog(drawn(stage, noticing.RUN, waiting.id), "do:stop")
+    stopped = stage.move(waiting, RunState.WAITING, cancelled_by=ANA.id)
+    stage.result(stopped, [(NodeOutcome.SKIPPED, "the run was cancelled before it was sent", None)])
+    for state in (RunState.WAITING, RunState.CANCELLED):
+        stopped = stage.move(stopped, state, cancelled_by=ANA.id)
+        card = drawn(stage, noticing.RUN, stopped.id)
+        told = json.dumps(card.blocks, ensure_ascii=False)
+        assert "Nothing was sent, nothing changed on any node" in told
+        assert "Nothing was sent" in card.text
+        for wrong in ("half patched", "⬜", "skipped", "scanned afterwards", "receipt says"):
+            assert wrong not in told
+    answer = stage.desk.answer("runs prod", OPERATOR, surface=Surface.TERMINAL)
+    assert "Nothing was sent" in json.dumps(answer.card().blocks)
+
+
+def test_a_scan_that_is_stopped_leaves_nothing_half_patched(stage: Stage) -> None:
+    run = stage.start(stage.request(operation=Operation.SCAN))
+    told = dialog(drawn(stage, noticing.RUN, run.id), "do:stop")
+    assert "changes nothing" in told
+    assert "half patched" not in told
+    assert "reboots" not in told
+    answer = stage.click("run.cancel", ANA.id, run=run.id)
+    assert "half patched" not in answer.text
+    assert "half patched" not in json.dumps(drawn(stage, noticing.RUN, run.id).blocks)

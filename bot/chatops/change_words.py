@@ -9,6 +9,7 @@ from typing import Final
 from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow
 from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
 from bot.core.receipts import UNPROVEN
+from bot.core.running import BOT
 from bot.core.runs import RUN_ENDS, NodeOutcome, RunState
 from bot.core.wording import counted, listed
 
@@ -97,15 +98,31 @@ def waves(sizes: Sequence[int]) -> str:
 
 def lacking(row: RequestRow) -> str:
     """Which rule still lacks how many votes."""
-    who = f"an approver of {row.environment}" + (
-        " other than the requester" if row.four_eyes else ""
-    )
-    needed = (
-        "1 approval, by"
-        if row.approvals_needed == 1
-        else f"{row.approvals_needed} approvals by different people, each by"
-    )
-    return f"Needs {needed} {who}: {len(row.approved_by)} given, {row.lacking} to come."
+    whose = "" if row.requester == BOT else _whose(row.approvals_needed, four_eyes=row.four_eyes)
+    told = needs(row.environment, row.approvals_needed)
+    return f"{told}{whose}. {len(row.approved_by)} given, {row.lacking} to come."
+
+
+def needs(environment: str, number: int) -> str:
+    """How many approvals, and by whom."""
+    if number == 1:
+        return f"Needs 1 approval, by an approver of {environment}"
+    return f"Needs {number} approvals, by different approvers of {environment}"
+
+
+def needs_of_plan(report: PlanReport) -> str:
+    """The same before it is asked for."""
+    if not report.approvals_needed:
+        return "Needs no approval"
+    whose = _whose(report.approvals_needed, four_eyes=report.four_eyes)
+    return f"{needs(report.environment, report.approvals_needed)}{whose}"
+
+
+def _whose(number: int, *, four_eyes: bool) -> str:
+    """Whether the requester counts among the approvers."""
+    if four_eyes:
+        return "; not by the requester"
+    return f"; a requester who is an approver may give {'it' if number == 1 else 'one'}"
 
 
 def worst_patches(nodes: Iterable[PlannedNode]) -> str:

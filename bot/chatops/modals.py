@@ -128,9 +128,9 @@ def _scope(report: PlanReport) -> list[Block]:
                 when=date(window.start),
             )
         )
-    told = "nothing is sent before it is approved"
+    told = f"{change_words.needs_of_plan(report)}. Nothing is sent before."
     if not report.approvals_needed:
-        told = "it needs no approval and is sent as soon as you ask"
+        told = "Needs no approval: it is sent as soon as you ask."
     small = markup("Read {age} · {told}", age=ago(report.as_of), told=told)
     return [section(join("\n", lines)), context(small)]
 

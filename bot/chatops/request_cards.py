@@ -41,7 +41,7 @@ def approval_card(
         f" {change_words.lacking(row)}"
     )
     votes = join(", ", [user(person) for person in row.approved_by])
-    lines: list[Text] = [cards.prose(change_words.lacking(row))]
+    lines: list[Text] = [bold(change_words.lacking(row))]
     if row.approved_by:
         lines.append(markup("Approved by {who}", who=votes))
     return Card(
@@ -49,9 +49,9 @@ def approval_card(
         (
             header(f"Approve {row.id}? {what}"),
             *_rehearsal(row),
-            *decision_facts(row, plan, titled=False),
             section(join("\n", [*lines, *_calling(called)])),
             actions(*_buttons(row, glass=glass)),
+            *decision_facts(row, plan, titled=False),
         ),
     )
 

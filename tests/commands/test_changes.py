@@ -72,6 +72,24 @@ def test_the_card_that_asks(stage: Stage) -> None:
     assert "1 given, 1 to come" in drawn(stage, noticing.APPROVAL, request).text
 
 
+@pytest.mark.parametrize(
+    ("protected", "told"),
+    [(True, "; not by the requester"), (False, "; a requester who is an approver may give it")],
+)
+def test_who_may_approve_is_said_first_and_whether_the_requester_may(
+    tmp_path: Path, protected: bool, told: str
+) -> None:
+    """On the card, above the buttons, which are above the facts; and before it is asked for."""
+    stage = Stage(tmp_path, rules=replace(RULES, protected=protected, approvals=1))
+    view = stage.desk.answer("install prod", ANA, surface=Surface.SLACK).modal()
+    terms = f"Needs 1 approval, by an approver of prod{told}"
+    assert terms in json.dumps(view)
+    card = drawn(stage, noticing.APPROVAL, stage.request())
+    assert [one["type"] for one in card.blocks[:3]] == ["header", "section", "actions"]
+    assert terms in card.blocks[1]["text"]["text"]
+    stage.close()
+
+
 def test_the_card_after_the_decision(stage: Stage) -> None:
     """No buttons any more, and who decided when."""
     golden(stage, noticing.APPROVAL, stage.approved(), "change-approved")

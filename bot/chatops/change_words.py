@@ -88,12 +88,21 @@ def of_run(row: RunRow) -> str:
     return what(row.operation, row.nodes, row.environment, rehearsal=row.rehearsal)
 
 
-def waves(sizes: Sequence[int]) -> str:
-    """ "1 (canary), then 3 waves of up to 10 nodes"."""
-    if len(sizes) < 2:
-        return f"one wave of {counted(sum(sizes), 'node')}"
-    rest = sizes[1:]
-    return f"{counted(sizes[0], 'node')} first, then {counted(len(rest), 'wave')} of up to {counted(max(rest), 'node')}"
+def waves(sizes: Sequence[int], operation: Operation) -> str:
+    """ "1 node first (canary), then 3 waves of up to 10 nodes"; of an Install that has no canary, that it has none."""
+    if has_canary(sizes):
+        rest = sizes[1:]
+        first = f"{counted(sizes[0], 'node')} first (canary)"
+        return f"{first}, then {counted(len(rest), 'wave')} of up to {counted(max(rest), 'node')}"
+    told = f"one wave of {counted(sum(sizes), 'node')}"
+    if len(sizes) > 1:
+        told = f"{counted(len(sizes), 'wave')} of up to {counted(max(sizes), 'node')}"
+    return f"{told}, no canary" if operation is Operation.INSTALL and sum(sizes) > 1 else told
+
+
+def has_canary(sizes: Sequence[int]) -> bool:
+    """Whether the first wave is there to try it out: smaller than those after it, or a single node."""
+    return len(sizes) > 1 and (sizes[0] == 1 or sizes[0] < max(sizes[1:]))
 
 
 def lacking(row: RequestRow) -> str:

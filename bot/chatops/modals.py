@@ -21,7 +21,7 @@ from bot.chatops.forms import (
     text_input,
 )
 from bot.chatops.markup import Text, ago, bold, code, date, join, markup
-from bot.core.change_reports import PlanReport, RequestRow, RunRow
+from bot.core.change_reports import LimitRow, PlanReport, RequestRow, RunRow
 from bot.core.plans import Operation, Plan, RebootOption
 from bot.core.proposals import Proposal
 from bot.core.requests import Request
@@ -84,7 +84,7 @@ def request_modal(report: PlanReport) -> Element:
         return modal(f"{operation}: not possible", [*told, divider(), *head], callback_id="sorry")
     return modal(
         f"{operation} in {report.environment}"[:24],
-        [*head, divider(), *_choices(report), *_why(report)],
+        [*head, *_why(report), divider(), *_choices(report)],
         callback_id=REQUEST,
         submit="Ask for it",
         close="Cancel",
@@ -138,36 +138,10 @@ def _scope(report: PlanReport) -> list[Block]:
 def _choices(report: PlanReport) -> list[Block]:
     if report.operation is Operation.SCAN or report.limits is None:
         return []
-    several = len(report.waves) > 1
     chosen = next(one for one in REBOOTS if one.value == report.reboot_option.value)
     return [
         input_block(
             "Reboot", radio_buttons(REBOOTS, action_id="value", initial=chosen), block_id="reboot"
-        ),
-        input_block(
-            "Canary: nodes in the first wave (0 for none)",
-            number_input(
-                action_id="value", low=0, high=WAVE_MOST, initial=report.waves[0] if several else 0
-            ),
-            block_id="canary",
-        ),
-        input_block(
-            "Nodes in each further wave",
-            number_input(
-                action_id="value", low=1, high=WAVE_MOST, initial=max(report.waves[several:])
-            ),
-            block_id="wave_size",
-        ),
-        input_block(
-            "At the same time (a number for the run, or a percentage of each send)",
-            text_input(action_id="value", at_most=7, initial=report.limits.max_concurrency),
-            block_id="max_concurrency",
-        ),
-        input_block(
-            "Errors that AWS allows in a send of up to 50 nodes",
-            text_input(action_id="value", at_most=7, initial=report.limits.max_errors),
-            block_id="max_errors",
-            hint="A number or a percentage. With 1 it goes on after the first error and stops at the second.",
         ),
         input_block(
             "Start",
@@ -175,6 +149,43 @@ def _choices(report: PlanReport) -> list[Block]:
             block_id="start",
             hint="Leave it empty to start as soon as it is approved.",
             optional=True,
+        ),
+        *(_pace(report, report.limits) if len(report.nodes) > 1 else []),
+    ]
+
+
+def _pace(report: PlanReport, limits: LimitRow) -> list[Block]:
+    """In which waves it goes. A single node has none, and submissions.py takes a form without these fields."""
+    several, nodes = len(report.waves) > 1, len(report.nodes)
+    told = change_words.waves(report.waves, report.operation)
+    return [
+        context(cards.prose(f"As proposed: {told}. The four fields below change that.")),
+        input_block(
+            "Canary",
+            number_input(
+                action_id="value", low=0, high=nodes - 1, initial=report.waves[0] if several else 0
+            ),
+            block_id="canary",
+            hint="Nodes in the first wave; 0 for no canary.",
+        ),
+        input_block(
+            "Wave size",
+            number_input(action_id="value", low=1, high=nodes, initial=max(report.waves[several:])),
+            block_id="wave_size",
+            hint="Nodes in each wave after it. Between two waves at least "
+            f"{limits.success_percent} % of the nodes must have succeeded.",
+        ),
+        input_block(
+            "Nodes at the same time",
+            text_input(action_id="value", at_most=7, initial=limits.max_concurrency),
+            block_id="max_concurrency",
+            hint="A number for the whole run, like 2, or a percentage of each send, like 10%.",
+        ),
+        input_block(
+            "Errors allowed",
+            text_input(action_id="value", at_most=7, initial=limits.max_errors),
+            block_id="max_errors",
+            hint="In one send of up to 50 nodes, a number or a percentage. With 1, AWS stops it at the second error.",
         ),
     ]
 
@@ -280,7 +291,7 @@ def decision_facts(row: RequestRow, plan: Plan, *, titled: bool = True) -> list[
         ("Code", code(row.code)),
         ("Asked by", cards.requester(row.requester)),
         ("Start", date(row.not_before) if row.not_before else "as soon as approved"),
-        ("Waves", change_words.waves([len(wave) for wave in plan.waves])),
+        ("Waves", change_words.waves([len(wave) for wave in plan.waves], row.operation)),
         (
             "Limits",
             change_words.limits(plan.limits),

@@ -141,7 +141,7 @@ def _facts(report: PlanReport) -> list[str]:
         f"Reboots: {change_words.reboots(report.reboots, report.operation, report.reboot_option)}."
         if report.nodes
         else "",
-        f"Waves: {change_words.waves(report.waves)}." if report.waves else "",
+        f"Waves: {change_words.waves(report.waves, report.operation)}." if report.waves else "",
         f"{change_words.left_out(report)}." if report.excluded else "",
         *report.remarks,
         *(

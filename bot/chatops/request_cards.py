@@ -98,7 +98,7 @@ def decided_card(row: RequestRow, plan: Plan) -> Card:
     facts = markup(
         "{count} · {waves} · code {code} · asked by {who}",
         count=change_words.severity(plan.nodes),
-        waves=change_words.waves([len(wave) for wave in plan.waves]),
+        waves=change_words.waves([len(wave) for wave in plan.waves], row.operation),
         code=code(row.code),
         who=cards.requester(row.requester),
     )

@@ -71,7 +71,9 @@ def _progress(report: RunReport) -> list[Text]:
             0, markup("{bar} {done:,} of {nodes}", bar=bar(report), done=done, nodes=nodes)
         )
     if run.state not in RUN_ENDS and run.state is not RunState.WAITING:
-        first = " (canary)" if run.wave == 1 and run.waves > 1 else ""
+        by_wave = Counter(row.wave for row in report.results)
+        sizes = [by_wave[wave] for wave in sorted(by_wave)]
+        first = " (canary)" if run.wave == 1 and change_words.has_canary(sizes) else ""
         lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
     if run.why:
         lines.append(cards.prose(f"Why: {run.why}", 700))

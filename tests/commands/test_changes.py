@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chatops import modals, run_cards
+from bot.chatops import change_words, modals, run_cards
 from bot.chatops.context import Surface
 from bot.chatops.notices import draw
 from bot.chatops.reply import Card
@@ -229,8 +229,30 @@ def test_an_install_in_slack_is_a_form_and_nothing_is_stored_by_looking(stage: S
     assert judge_view(view) == []
     assert_text(json.dumps(view, indent=2, ensure_ascii=False) + "\n", "change-modal")
     assert stage.ledger.requests() == ()
+    fields = [one["block_id"] for one in view["blocks"] if one["type"] == "input"]
+    assert fields[0] == "reason"
+    single = stage.desk.answer("install prod name:prod-003", ANA, surface=Surface.SLACK).modal()
+    assert single is not None
+    assert judge_view(single) == []
+    fields = [one["block_id"] for one in single["blocks"] if one["type"] == "input"]
+    assert fields == ["reason", "ticket", "reboot", "start"]
     none = stage.desk.answer("status prod", ANA, surface=Surface.SLACK)
     assert none.modal() is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([1, 7], "1 node first (canary), then 1 wave of up to 7 nodes"),
+        ([10], "one wave of 10 nodes, no canary"),
+        ([5, 5, 2], "3 waves of up to 5 nodes, no canary"),
+        ([1, 1], "1 node first (canary), then 1 wave of up to 1 node"),
+        ([1], "one wave of 1 node"),
+    ],
+)
+def test_an_install_without_a_canary_says_so(sizes: list[int], told: str) -> None:
+    assert change_words.waves(sizes, Operation.INSTALL) == told
+    assert "no canary" not in change_words.waves(sizes, Operation.SCAN)
 
 
 def test_modals_of_decisions(stage: Stage) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.chatops import cards, change_words
+from bot.chatops import cards, change_words, refused_plans
 from bot.chatops.blocks import Block, Element, context, divider, fields, rich_text, section
 from bot.chatops.forms import (
     Option,
@@ -74,17 +74,15 @@ def placed(view: Element, channel: str) -> Element:
 
 def request_modal(report: PlanReport) -> Element:
     """The form for a new request, or why there can be none."""
-    operation = report.operation.value
+    if report.refusals:
+        told = [*refused_plans.blocks(report), context(_asked_for(report), _read(report))]
+        return modal(refused_plans.title(report), told, callback_id="sorry")
     what = change_words.what(
         report.operation, len(report.nodes), report.environment, rehearsal=report.rehearsal
     )
-    head = [section(bold(what)), *_scope(report)]
-    if report.refusals:
-        told = [section(cards.prose(f"⛔ {line}", 2000)) for line in report.refusals]
-        return modal(f"{operation}: not possible", [*told, divider(), *head], callback_id="sorry")
     return modal(
-        f"{operation} in {report.environment}"[:24],
-        [*head, *_why(report), divider(), *_choices(report)],
+        f"{report.operation.value} in {report.environment}"[:24],
+        [section(bold(what)), *_scope(report), *_why(report), divider(), *_choices(report)],
         callback_id=REQUEST,
         submit="Ask for it",
         close="Cancel",
@@ -108,9 +106,7 @@ def _proposal(report: PlanReport) -> Proposal:
 
 
 def _scope(report: PlanReport) -> list[Block]:
-    lines: list[Text] = [
-        markup("Asked for: {scope}", scope=code(cards.brief(change_words.scope(report), 250)))
-    ]
+    lines: list[Text] = [_asked_for(report)]
     if left_out := change_words.left_out(report):
         lines.append(cards.prose(f"{left_out}."))
     if report.nodes:
@@ -131,8 +127,15 @@ def _scope(report: PlanReport) -> list[Block]:
     told = f"{change_words.needs_of_plan(report)}. Nothing is sent before."
     if not report.approvals_needed:
         told = "Needs no approval: it is sent as soon as you ask."
-    small = markup("Read {age} · {told}", age=ago(report.as_of), told=told)
-    return [section(join("\n", lines)), context(small)]
+    return [section(join("\n", lines)), context(join(" · ", [_read(report), cards.prose(told)]))]
+
+
+def _asked_for(report: PlanReport) -> Text:
+    return markup("Asked for: {scope}", scope=code(cards.brief(change_words.scope(report), 250)))
+
+
+def _read(report: PlanReport) -> Text:
+    return markup("Read {age}", age=ago(report.as_of))
 
 
 def _choices(report: PlanReport) -> list[Block]:

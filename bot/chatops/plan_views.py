@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from rich.console import RenderableType
 
-from bot.chatops import cards, change_words, modals
+from bot.chatops import cards, change_words, modals, refused_plans
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName, OneOf
 from bot.chatops.blocks import Block, Element, section
@@ -110,7 +110,6 @@ def _title(report: PlanReport) -> str:
 
 def card(report: PlanReport, context: Context) -> Card:
     """The plan to look at, where a form cannot be opened."""
-    refusals = [section(cards.prose(f"⛔ {line}", 1500)) for line in report.refusals]
     rows = report.nodes[:ROWS]
     nodes = [
         markup(
@@ -127,7 +126,7 @@ def card(report: PlanReport, context: Context) -> Card:
     facts = [cards.prose(line, 600) for line in _facts(report)]
     blocks: list[Block] = [
         *cards.title(f"Plan: {_title(report)}", context),
-        *refusals,
+        *refused_plans.blocks(report),
         *([section(join("\n", facts))] if facts else []),
         *([section(join("\n", nodes))] if nodes else []),
         small_print("Nothing was asked for by this.", cards.read_line(report.as_of)),
@@ -180,9 +179,10 @@ def terminal(report: PlanReport, context: Context) -> RenderableType:
         )
     left = len(report.excluded) - EXCLUDED_SHOWN
     verb = "install" if report.operation is Operation.INSTALL else "scan"
+    style = "bold green" if refused_plans.is_good_news(report) else "bold red"
     return console.stack(
         console.text(f"Plan: {_title(report)}", "bold"),
-        *(console.prose(line, "bold red") for line in report.refusals),
+        *(console.prose(line, style) for line in report.refusals),
         *(console.prose(line) for line in _facts(report)),
         table if report.nodes else console.NOTHING,
         console.text(f"{counted(more, 'more node')}; --json has all")

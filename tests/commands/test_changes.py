@@ -19,6 +19,7 @@ from bot.chatops.notices import draw
 from bot.chatops.reply import Card
 from bot.core.errors import ConfigurationError, NotFound, PatchbotError
 from bot.core.identity import OPERATOR
+from bot.core.nodes import Observation
 from bot.core.plans import Operation
 from bot.core.runs import NodeOutcome, RunState
 from bot.services import noticing
@@ -436,3 +437,43 @@ def test_a_scan_that_is_stopped_leaves_nothing_half_patched(stage: Stage) -> Non
     answer = stage.click("run.cancel", ANA.id, run=run.id)
     assert "half patched" not in answer.text
     assert "half patched" not in json.dumps(drawn(stage, noticing.RUN, run.id).blocks)
+
+
+def refused(tmp_path: Path, *seen: Observation) -> tuple[Any, Card]:
+    """The form and the card of an Install for which no node is left."""
+    stage = Stage(tmp_path, observations=seen)
+    answer = stage.desk.answer("install prod state:all", ANA, surface=Surface.SLACK)
+    view, card = answer.modal(), answer.card()
+    stage.close()
+    assert judge_message(card.text, card.blocks) == []
+    assert view is not None
+    assert judge_view(view) == []
+    return view, card
+
+
+def test_an_install_that_is_not_possible_names_the_nodes_and_the_next_step(tmp_path: Path) -> None:
+    gone = [fleet.managed(number, f"web-{number}", ping_status="Offline") for number in range(1, 7)]
+    seen = [
+        fleet.scanned(fleet.managed(9, "db-9")),
+        *(fleet.scanned(one, missing=1) for one in gone),
+    ]
+    view, card = refused(tmp_path, *seen)
+    for shown in (
+        json.dumps(view, ensure_ascii=False),
+        json.dumps(card.blocks, ensure_ascii=False),
+    ):
+        assert shown.count("⛔") == 1
+        for told in ("6 offline", "web-1", "does not answer", "2 more", "SSM Agent runs"):
+            assert told in shown
+        assert "approval" not in shown
+
+
+def test_nothing_to_install_is_good_news(tmp_path: Path) -> None:
+    view, card = refused(tmp_path, *(fleet.scanned(one.node) for one in nodes(2)))
+    assert view["title"]["text"] == "Nothing to install"
+    for shown in (
+        json.dumps(view, ensure_ascii=False),
+        json.dumps(card.blocks, ensure_ascii=False),
+    ):
+        assert "✅ 2 nodes of prod match and have nothing to install." in shown
+        assert "⛔" not in shown

@@ -250,3 +250,9 @@ def start(change: Change, request: Request) -> None:
         [Dispatch("X-1", batch, RUN, DispatchState.PLANNED, "m", "s")],
         [about_run(run, "started", {})],
     )
+
+
+def test_where_no_node_is_left_there_is_one_reason() -> None:
+    """Not “leave those nodes out” beside “no node is left”."""
+    (told,) = preflight(SCANNED, Surroundings({}, {KEY: "X-3"}, {})).refusals
+    assert told.endswith("open run (X-3): prod-1. Wait for it to end.")

@@ -54,8 +54,8 @@ def outcome(row: ResultRow) -> str:
 
 def run_state(row: RunRow) -> str:
     """Where a run stands. A rehearsal sends nothing, and that is how it should end."""
-    if row.rehearsal and row.state is RunState.ABANDONED:
-        return "rehearsed, nothing was sent"
+    if is_rehearsed(row):
+        return "done, nothing was sent"
     if row.state is RunState.PARTIAL and UNPROVEN in row.why:
         return "ended, not verified"
     return RUN_STATES.get(row.state, row.state.value.replace("_", " "))
@@ -120,11 +120,13 @@ def needs(environment: str, number: int) -> str:
 
 
 def needs_of_plan(report: PlanReport) -> str:
-    """The same before it is asked for."""
+    """The same before it is asked for, and what follows."""
+    after = "This is a rehearsal: nothing is sent to AWS." if report.rehearsal else ""
     if not report.approvals_needed:
-        return "Needs no approval"
+        return f"Needs no approval. {after or 'It is sent as soon as it is asked for.'}"
     whose = _whose(report.approvals_needed, four_eyes=report.four_eyes)
-    return f"{needs(report.environment, report.approvals_needed)}{whose}"
+    told = f"{needs(report.environment, report.approvals_needed)}{whose}"
+    return f"{told}. {after or 'Nothing is sent before.'}"
 
 
 def _whose(number: int, *, four_eyes: bool) -> str:
@@ -198,6 +200,11 @@ def errors(max_errors: str) -> str:
     return f"{number} {noun} allowed in a send, AWS stops it at the next one"
 
 
+def is_rehearsed(row: RunRow) -> bool:
+    """Whether a rehearsal ran to its end. One whose approval expired is abandoned for another reason."""
+    return row.rehearsal and row.state is RunState.ABANDONED and row.why.startswith("a rehearsal")
+
+
 def is_untouched(row: RunRow) -> bool:
     """Whether the run was ended by somebody, or given up, before anything was sent."""
     over = row.state in _ENDED_EARLY or (row.state is RunState.WAITING and row.cancelled_by)
@@ -208,6 +215,8 @@ def stopping(row: RunRow) -> str:
     """What a Stop does to a run as it stands."""
     if row.state is RunState.WAITING:
         return f"It has not started. {UNTOUCHED}."
+    if row.rehearsal:
+        return "It is a rehearsal: AWS got nothing."
     if row.operation is Operation.SCAN:
         return "Nothing more is sent. AWS is asked to cancel what it has; what was scanned counts."
     return (
@@ -220,7 +229,7 @@ def stopped(row: RunRow) -> str:
     """What became of a run that somebody stopped; nothing where its outcomes say it."""
     if is_untouched(row):
         return ""
-    if row.state in RUN_ENDS:
+    if row.state in RUN_ENDS and not row.rehearsal:
         return "Nothing more was sent. The receipt says what is known of the nodes it was sent to."
     return stopping(row)
 

@@ -26,7 +26,6 @@ from bot.core.plans import Operation, Plan, RebootOption
 from bot.core.proposals import Proposal
 from bot.core.requests import Request
 from bot.core.selection import EVERY_STATE, Filter
-from bot.core.wording import counted
 from bot.services.installs import request_row
 
 REQUEST: Final = "request.submit"
@@ -124,9 +123,7 @@ def _scope(report: PlanReport) -> list[Block]:
                 when=date(window.start),
             )
         )
-    told = f"{change_words.needs_of_plan(report)}. Nothing is sent before."
-    if not report.approvals_needed:
-        told = "Needs no approval: it is sent as soon as you ask."
+    told = change_words.needs_of_plan(report)
     return [section(join("\n", lines)), context(join(" · ", [_read(report), cards.prose(told)]))]
 
 
@@ -344,7 +341,9 @@ def _json(value: Mapping[str, Any]) -> str:
 
 def confirm_words(row: RequestRow | RunRow) -> str:
     """What a confirm dialog says: count, environment, reboot."""
-    what = f"{row.operation.value} on {counted(row.nodes, 'node')} of {row.environment}"
+    what = change_words.what(row.operation, row.nodes, row.environment, rehearsal=row.rehearsal)
+    if row.rehearsal:
+        return f"{what}: nothing is sent to AWS."
     if row.operation is Operation.SCAN:
         return f"{what}: it changes nothing on them."
     told = change_words.reboots(row.reboots, row.operation, row.reboot_option)

@@ -147,7 +147,7 @@ def _facts(report: PlanReport) -> list[str]:
             f"Next maintenance window in {one.place}: {one.name}, {one.start:%Y-%m-%d %H:%M} UTC."
             for one in report.windows[:3]
         ),
-        f"{change_words.needs_of_plan(report)}." if not report.refusals else "",
+        change_words.needs_of_plan(report) if not report.refusals else "",
         f"Code {report.code}, {report.document}." if report.code else "",
     ]
     return [fact for fact in facts if fact]

@@ -148,9 +148,9 @@ def _rehearsed(receipt: Mapping[str, Any]) -> list[str]:
     for one in receipt["commands"]:
         tally[one["wave"], f"{one['account']}/{one['region']}".strip("/")] += one["nodes"]
     places = sorted((key, number) for key, number in tally.items() if number)
-    lines = ["Nothing was sent to AWS."]
+    lines = ["Nothing would have been sent."]
     if places:
-        lines.append(f"{receipt['operation']} would have been sent:")
+        lines = [f"{receipt['operation']} would have been sent:"]
     lines += [
         f"Wave {wave}: to {counted(number, 'node')} in {place}"
         for (wave, place), number in places[:PLACES_SHOWN]

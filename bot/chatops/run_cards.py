@@ -44,7 +44,8 @@ def run_card(report: RunReport, *, detailed: bool = True) -> Card:
     run = report.run
     what = change_words.of_run(run)
     told = change_words.run_state(run)
-    title = f"{_SIGNS.get(run.state, '▶️')} {run.id} {what}: {told}"
+    sign = "🧪" if change_words.is_rehearsed(run) else _SIGNS.get(run.state, "▶️")
+    title = f"{sign} {run.id} {what}: {told}"
     buttons = run_buttons(report)
     return Card(
         f"{run.id} {what}: {told}. {change_words.outcomes(run)}.",
@@ -75,7 +76,7 @@ def _progress(report: RunReport) -> list[Text]:
         sizes = [by_wave[wave] for wave in sorted(by_wave)]
         first = " (canary)" if run.wave == 1 and change_words.has_canary(sizes) else ""
         lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
-    if run.why:
+    if run.why and not change_words.is_rehearsed(run):
         lines.append(cards.prose(f"Why: {run.why}", 700))
     if run.cancelled_by:
         by = markup("Stopped by {who}.", who=user(run.cancelled_by))
@@ -308,6 +309,6 @@ def _who(report: RunReport) -> Text:
 
 
 def _rehearsal(report: RunReport) -> list[Block]:
-    if not report.run.rehearsal:
+    if not report.run.rehearsal or change_words.is_rehearsed(report.run):  # its title says it
         return []
     return [context("🧪 Rehearsal: this records what would have been sent; AWS got nothing.")]

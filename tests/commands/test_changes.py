@@ -139,14 +139,36 @@ def test_a_run_from_its_start_to_its_receipt(stage: Stage) -> None:
 def test_a_rehearsal_says_so_everywhere(tmp_path: Path) -> None:
     """On every card and in every modal: nobody must take it for the real thing."""
     stage = Stage(tmp_path, rules=rehearsing())
-    run = stage.start(stage.approved())
+    stage.start(stage.approved())
     for kind, notice in stage.every_notice().items():
         card = draw(notice, stage.ledger, stage.now, rules=stage.rules)
         if kind not in {noticing.REMINDER, noticing.GATE}:
             assert "Rehearsal" in card.text, kind
-    stage.finish(run, RunState.ABANDONED, clean=0)
-    assert "rehearsed, nothing was sent" in drawn(stage, noticing.RUN, run.id).text
-    assert "Rehearsal" in json.dumps(drawn(stage, noticing.RECEIPT, run.id).blocks)
+    stage.close()
+
+
+def test_a_rehearsal_says_once_that_it_sends_nothing(tmp_path: Path) -> None:
+    """Before it is asked for, in the answer, and when it is over, which is no failure."""
+    stage = Stage(tmp_path, rules=replace(rehearsing(), approvals=0))
+    answer = stage.desk.answer("install prod", ANA, surface=Surface.SLACK)
+    for shown in (json.dumps(answer.modal()), json.dumps(answer.card().blocks)):
+        assert "Needs no approval. This is a rehearsal: nothing is sent to AWS." in shown
+        assert "is sent as soon" not in shown
+    told = stage.click("request.submit", ANA.id, proposal=_proposal(), channel="")
+    assert "the rehearsal of the Install of 8 nodes" in told.text
+    assert "Nothing is sent to AWS" in told.text
+    run = stage.start("R-1")
+    assert "nothing is sent" in dialog(drawn(stage, noticing.RUN, run.id), "do:stop")
+    stage.result(run, [(NodeOutcome.SKIPPED, "a rehearsal: it was not sent", None)] * 8)
+    why = "a rehearsal: everything was recorded, nothing was sent"
+    stage.finish(run, RunState.ABANDONED, clean=0, why=why)
+    for kind in (noticing.RUN, noticing.RECEIPT):
+        card = drawn(stage, kind, run.id)
+        shown = json.dumps(card.blocks, ensure_ascii=False)
+        assert "done, nothing was sent" in card.text
+        assert shown.count("Rehearsal") == 1
+        assert shown.lower().count("nothing was sent") == 1
+        assert "↩️" not in shown
     stage.close()
 
 

@@ -123,7 +123,7 @@ def card(report: PlanReport, context: Context) -> Card:
     ]
     if len(report.nodes) > ROWS:
         nodes.append(cards.prose(f"{len(report.nodes) - ROWS:,} more nodes"))
-    facts = [cards.prose(line, 600) for line in _facts(report)]
+    facts = [cards.timed(line, 600) for line in _facts(report)]
     blocks: list[Block] = [
         *cards.title(f"Plan: {_title(report)}", context),
         *refused_plans.blocks(report),

@@ -39,7 +39,7 @@ def title(report: PlanReport) -> str:
 def blocks(report: PlanReport) -> list[Block]:
     """The reasons; where no node is left, the first nodes with the reason of each, and the next steps."""
     sign = "✅" if is_good_news(report) else "⛔"
-    told = [section(cards.prose(f"{sign} {line}", 1500)) for line in report.refusals]
+    told = [section(cards.timed(f"{sign} {line}", 1500)) for line in report.refusals]
     if report.nodes or not report.excluded or is_good_news(report):
         return told
     lines: list[Text] = [

@@ -9,7 +9,7 @@ from bot.chatops import acts, cards, change_words
 from bot.chatops.acts import Verb
 from bot.chatops.blocks import Block, Element, actions, confirm, context, header, section
 from bot.chatops.command import Show
-from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
+from bot.chatops.markup import Text, ago, bold, channel, code, date, join, markup, user
 from bot.chatops.modals import confirm_words, decision_facts, quoted
 from bot.chatops.reply import Card
 from bot.core.change_reports import RequestRow
@@ -133,13 +133,14 @@ def _who(row: RequestRow) -> Text:
     return markup("By {who}, {when}", who=user(row.ended_by), when=when)
 
 
-def requester_card(row: RequestRow, plan: Plan) -> Card:
-    """The direct message to whoever asked: where it stands, and the way back."""
+def requester_card(row: RequestRow, plan: Plan, *, asked_in: str = "") -> Card:
+    """The direct message to whoever asked: where it stands, and the way back. `asked_in` is the approvers' channel."""
     what = change_words.of_request(row)
     if row.state is not RequestState.PENDING:
         return decided_card(row, plan)
     body = markup(
-        "{what}\nCode {code} · expires {when}\n{lacking}",
+        "{what}\n{where}Code {code} · expires {when}\n{lacking}",
+        where=markup("Waits in {channel} · ", channel=channel(asked_in)) if asked_in else "",
         what=bold(what),
         code=code(row.code),
         when=ago(row.expires_at),

@@ -77,7 +77,7 @@ def _progress(report: RunReport) -> list[Text]:
         first = " (canary)" if run.wave == 1 and change_words.has_canary(sizes) else ""
         lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
     if run.why and not change_words.is_rehearsed(run):
-        lines.append(cards.prose(f"Why: {run.why}", 700))
+        lines.append(cards.timed(f"Why: {run.why}", 700))
     if run.cancelled_by:
         by = markup("Stopped by {who}.", who=user(run.cancelled_by))
         told = change_words.stopped(run)
@@ -190,7 +190,7 @@ def waiting_row(run: RunRow) -> Block:
         id=bold(run.id),
         what=what,
         state=change_words.run_state(run),
-        why=cards.prose(f"Why: {run.why}" if run.why else "It starts in a moment.", 300),
+        why=cards.timed(f"Why: {run.why}" if run.why else "It starts in a moment.", 300),
     )
     dialog = confirm(
         f"Stop {run.id}?",

@@ -205,6 +205,6 @@ def _told(request: Request, plan: Plan, proposal: Proposal, rules: ChangeRules) 
         return f"{request.id}: {what} needs no approval and starts soon.{drift}"
     where = "the channel for approvals" if rules.approval_channel else "the channel of its runs"
     return (
-        f"{request.id} ({request.code}): {what} waits for approval in {where}, until"
-        f" {request.expires_at:%H:%M %Z}, {span(rules.expires_after)} from now.{drift}"
+        f"{request.id} ({request.code}): {what} waits for approval in {where}, for at most"
+        f" {span(rules.expires_after)}.{drift}"
     )

@@ -71,10 +71,11 @@ class Decisions:
         if move.changed and (wrong := _wrong_count(body, plan, rules)):
             return _no(request, person, "approve", wrong)
         lacking = move.request.lacking_by(today)
+        when = "as soon as nothing holds it" if plan.not_before is None else "at the time it names"
         text = (
             f"Your approval of {request.id} counts; {counted(lacking, 'more is', 'more are')} needed."
             if lacking
-            else f"{request.id} is approved; the run starts as soon as nothing holds it."
+            else f"{request.id} is approved; its run starts {when}."
         )
         return self._moved(move, rules, text)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.core.figures import Judged
@@ -194,7 +194,7 @@ def _freeze(proposal: Proposal, rules: ChangeRules, now: datetime) -> tuple[str,
     if freeze is None or proposal.operation is Operation.SCAN:
         return ()
     return (
-        f"{proposal.environment} is frozen until {freeze.until:%Y-%m-%d %H:%M %Z}: {freeze.reason}."
+        f"{proposal.environment} is frozen until {freeze.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {freeze.reason}."
         " Choose a start after that.",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +31,7 @@ from tests.commands.golden import assert_card, assert_text, in_terminal
 from tests.oracles.hostile import HOSTILE
 from tests.oracles.judges import judge_message, judge_view
 from tests.oracles.mrkdwn import tokens
-from tests.services.changes import CAT, EVE, RULES, nodes, proposal
+from tests.services.changes import BEN, CAT, EVE, QUIET, RULES, nodes, proposal
 
 GOOD = (NodeOutcome.SUCCESS, "", True)
 
@@ -327,7 +328,12 @@ def test_the_bar_has_twenty_pieces_and_shows_every_failure(counts: dict[NodeOutc
     assert counts.get(NodeOutcome.SUCCESS, 0) or "🟩" not in shown
 
 
-OURS = ("<!date^", "<@", *(f"<!subteam^{group}>" for group in RULES.approvers.usergroups))
+OURS = (
+    "<!date^",
+    "<@",
+    f"<#{QUIET}>",
+    *(f"<!subteam^{group}>" for group in RULES.approvers.usergroups),
+)
 """User groups of the configuration, and no other: only they may be called."""
 
 
@@ -499,3 +505,19 @@ def test_nothing_to_install_is_good_news(tmp_path: Path) -> None:
     ):
         assert "✅ 2 nodes of prod match and have nothing to install." in shown
         assert "⛔" not in shown
+
+
+def test_times_are_in_the_readers_zone_and_the_channel_is_a_link(stage: Stage) -> None:
+    later = stage.now + timedelta(hours=2)
+    asked = {**_proposal(), "not_before": later.isoformat()}
+    told = stage.click("request.submit", ANA.id, proposal=asked, channel="").text
+    assert "for at most 60 min" in told
+    assert "UTC" not in told
+    assert f"<#{QUIET}>" in json.dumps(drawn(stage, noticing.REQUESTER, "R-1").blocks)
+    stage.click("request.approve", BEN, **stage.ids("R-1"))
+    told = stage.click("request.approve", CAT, **stage.ids("R-1")).text
+    assert told == "R-1 is approved; its run starts at the time it names."
+    why = f"it starts at {later:%Y-%m-%d %H:%M} UTC"
+    waiting = stage.move(stage.waiting("R-1"), RunState.WAITING, why=why)
+    shown = json.dumps(drawn(stage, noticing.RUN, waiting.id).blocks)
+    assert f"it starts at <!date^{int(later.timestamp()) // 60 * 60}^" in shown

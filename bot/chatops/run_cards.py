@@ -154,9 +154,14 @@ def run_buttons(report: RunReport) -> list[Element]:
 def gate_buttons(report: RunReport) -> list[Element]:
     """The two ways on after a closed gate."""
     run = report.run
-    told = confirm_words(report.request)
-    what = f"Go on after wave {run.wave} of {run.waves}. {told}"
-    dialog = confirm(f"Continue {run.id}?", what, yes="Continue", no="Wait")
+    left = sum(number for one, number in run.outcomes.items() if one is NodeOutcome.PENDING)
+    told = f"Goes on after wave {run.wave} of {run.waves}."
+    if left:
+        rest = run.model_copy(update={"nodes": left, "reboots": min(left, run.reboots)})
+        told = f"{told} What is left: {confirm_words(rest)}"
+    else:
+        told = f"{told} Nothing is left to send: {confirm_words(run)} A scan shows what it brought."
+    dialog = confirm(f"Continue {run.id}?", told, yes="Continue", no="Wait")
     go_on = acts.do(Verb.CONTINUE, "Continue", f"{run.id}/{run.wave}", confirm=dialog)
     return [go_on, _stop(report)]
 
@@ -224,9 +229,13 @@ def gate_card(
         f"{title}. {why}",
         (
             section(
-                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.prose(why, 600))
+                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.timed(why, 600))
             ),
-            section(join("\n", [*ask, cards.prose(change_words.outcomes(run)), ends])),
+            section(
+                join(
+                    "\n", [*ask, cards.prose(f"The whole run: {change_words.outcomes(run)}"), ends]
+                )
+            ),
             *_troubles(report),
             actions(*gate_buttons(report)),
             context("An approver can let it go on; its requester or an approver can stop it."),

@@ -193,7 +193,8 @@ def test_danger_stands_once_on_a_card_and_every_dialog_says_what_it_is_about(sta
                 assert one["value"] in {"R-1", "X-1", "X-1/1"}
             if "confirm" in one:
                 told = one["confirm"]["text"]["text"]
-                assert all(part in told for part in ("8 nodes of prod", "eboot"))
+                count = "4 nodes" if one["action_id"] == "do:continue" else "8 nodes"
+                assert all(part in told for part in (f"{count} of prod", "eboot"))
 
 
 def walk(value: object) -> Iterator[Mapping[str, Any]]:
@@ -521,3 +522,18 @@ def test_times_are_in_the_readers_zone_and_the_channel_is_a_link(stage: Stage) -
     waiting = stage.move(stage.waiting("R-1"), RunState.WAITING, why=why)
     shown = json.dumps(drawn(stage, noticing.RUN, waiting.id).blocks)
     assert f"it starts at <!date^{int(later.timestamp()) // 60 * 60}^" in shown
+
+
+def test_a_closed_gate_says_what_is_of_the_wave_and_counts_what_is_left(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD] * 6 + [FAILURES[0]])
+    stage.move(run, RunState.PAUSED, why="x")
+    card = drawn(stage, noticing.GATE, f"{run.id}/1")
+    shown = json.dumps(card.blocks, ensure_ascii=False)
+    assert "The whole run: 6 succeeded · 1 to come · 1 failed" in shown
+    told = dialog(card, "do:continue")
+    assert "What is left: Install on 1 node of prod; reboots: up to 1" in told
+    stage.result(run, [GOOD] * 7 + [FAILURES[0]])
+    assert "Nothing is left to send" in dialog(
+        drawn(stage, noticing.GATE, f"{run.id}/1"), "do:continue"
+    )

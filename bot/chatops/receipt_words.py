@@ -76,13 +76,18 @@ def _patches(receipt: Mapping[str, Any]) -> list[str]:
         told = [f"{cves['closed']:,} closed", f"{cves['open']:,} still open"]
         told += [f"{cves['unknown']:,} unknown"] if cves.get("unknown") else []
         lines.append(f"CVEs: {', '.join(told)}.")
-    for name, words in (("closed", "Closed"), ("open", "Still open"), ("unknown", "Unknown")):
-        ids = [*cves.get(f"{name}_ids", ()), *patches.get(f"{name}_ids", ())]
-        more = cves.get(f"{name}_more", 0) + patches.get(f"{name}_more", 0)
-        more += max(0, len(ids) - IDS_SHOWN)
+    return [*lines, *_named("Patches", patches), *_named("CVEs", cves)]
+
+
+def _named(kind: str, found: Mapping[str, Any]) -> list[str]:
+    """Which ones, the first of each."""
+    lines = []
+    for name, words in (("closed", "closed"), ("open", "still open"), ("unknown", "unknown")):
+        ids = found.get(f"{name}_ids", ())
+        more = found.get(f"{name}_more", 0) + max(0, len(ids) - IDS_SHOWN)
         if ids:
             shown = ", ".join(ids[:IDS_SHOWN])
-            lines.append(f"{words}: {shown}{f' and {more:,} more' if more else ''}.")
+            lines.append(f"{kind} {words}: {shown}{f' and {more:,} more' if more else ''}.")
     return lines
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bot.chatops import change_words, modals, run_cards
 from bot.chatops.context import Surface
 from bot.chatops.notices import draw
+from bot.chatops.receipt_words import receipt_lines
 from bot.chatops.reply import Card
 from bot.core.errors import ConfigurationError, NotFound, PatchbotError
 from bot.core.identity import OPERATOR
@@ -537,3 +538,16 @@ def test_a_closed_gate_says_what_is_of_the_wave_and_counts_what_is_left(stage: S
     assert "Nothing is left to send" in dialog(
         drawn(stage, noticing.GATE, f"{run.id}/1"), "do:continue"
     )
+
+
+def test_a_receipt_keeps_cves_and_patches_apart(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD] * 8)
+    stage.finish(run, RunState.PARTIAL, clean=5)
+    found = stage.ledger.receipt(run.id)
+    assert found is not None
+    many = {**found["cves"], "closed": 31, "closed_ids": ["CVE-1"] * 13, "closed_more": 18}
+    told = receipt_lines({**found, "cves": many})
+    (closed,) = (line for line in told if line.startswith("CVEs closed: "))
+    assert closed.endswith(" and 21 more.")
+    assert any(line.startswith("Patches still open: bash.x86_64") for line in told)

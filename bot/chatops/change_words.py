@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow
+from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow, SendRow
 from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
 from bot.core.receipts import UNPROVEN
 from bot.core.running import BOT
-from bot.core.runs import RUN_ENDS, NodeOutcome, RunState
+from bot.core.runs import RUN_ENDS, VERIFY, NodeOutcome, RunState
 from bot.core.wording import counted, listed
 
 PATCHES_SHOWN: Final = 5
@@ -50,6 +50,12 @@ def outcome(row: ResultRow) -> str:
     if row.back_online is False:
         words = "not back after its reboot"
     return f"{words}: {row.reason}" if row.reason else words
+
+
+def send(row: SendRow, run: RunRow) -> str:
+    """What a send is for, and its number: "Install, send 1"."""
+    what = "Verifying scan" if row.purpose == VERIFY else run.operation.value
+    return f"{what}, send {row.batch}"
 
 
 def run_state(row: RunRow) -> str:

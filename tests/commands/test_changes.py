@@ -19,11 +19,12 @@ from bot.chatops.context import Surface
 from bot.chatops.notices import draw
 from bot.chatops.receipt_words import receipt_lines
 from bot.chatops.reply import Card
+from bot.core.change_reports import SendRow
 from bot.core.errors import ConfigurationError, NotFound, PatchbotError
 from bot.core.identity import OPERATOR
 from bot.core.nodes import Observation
 from bot.core.plans import Operation
-from bot.core.runs import NodeOutcome, RunState
+from bot.core.runs import RUN, VERIFY, DispatchState, NodeOutcome, RunState
 from bot.services import noticing
 from tests.commands import fleet
 from tests.commands.change_world import FAILURES, Stage, rehearsing
@@ -551,3 +552,32 @@ def test_a_receipt_keeps_cves_and_patches_apart(stage: Stage) -> None:
     (closed,) = (line for line in told if line.startswith("CVEs closed: "))
     assert closed.endswith(" and 21 more.")
     assert any(line.startswith("Patches still open: bash.x86_64") for line in told)
+
+
+def test_sends_are_named_by_what_they_are_for(stage: Stage) -> None:
+    """And nothing stands where there is no command id and no reason."""
+    stage.start(stage.approved())
+    answer = stage.desk.answer("run X-1", ANA, surface=Surface.SLACK)
+    first = SendRow(
+        purpose=RUN,
+        batch=1,
+        wave=1,
+        account="1",
+        region="eu-central-1",
+        nodes=1,
+        state=DispatchState.SENT,
+        command_id="c-1",
+        reason="",
+    )
+    second = first.model_copy(update={"batch": 2, "state": DispatchState.PLANNED, "command_id": ""})
+    third = second.model_copy(update={"batch": 1, "purpose": VERIFY, "reason": "later"})
+    report = answer.report.model_copy(update={"sends": (first, second, third)})
+    shown = answer.command.slack(report, answer.context).blocks[-1]["text"]["text"]
+    assert shown.splitlines() == [
+        "*Sends*",
+        "• Install, send 1 in 1/eu-central-1, 1 node: sent · `c-1`",
+        "• Install, send 2 in 1/eu-central-1, 1 node: planned",
+        "• Verifying scan, send 1 in 1/eu-central-1, 1 node: planned · later",
+    ]
+    shown = in_terminal(answer.command.terminal(report, answer.context), width=120)
+    assert "Verifying scan, send 1" in shown

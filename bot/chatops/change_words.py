@@ -161,14 +161,16 @@ def severity(nodes: Sequence[PlannedNode]) -> str:
     only_wait = sum(node.pending_reboot > 0 and not node.missing + node.failed for node in nodes)
     parts = [
         f"{counted(missing, 'patch', 'patches')} missing or failed on"
-        f" {counted(sum(node.missing + node.failed > 0 for node in nodes), 'node')}",
+        f" {counted(sum(node.missing + node.failed > 0 for node in nodes), 'node')}"
+        if missing
+        else "",
         f"critical-level on {counted(critical, 'node')}" if critical else "",
         f"security on {counted(security, 'node')}" if security else "",
         f"{counted(only_wait, 'node')} only {'waits' if only_wait == 1 else 'wait'} for a reboot"
         if only_wait
         else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return " · ".join(part for part in parts if part) or "no patch is known to be missing"
 
 
 def unnamed(nodes: Sequence[PlannedNode]) -> str:

@@ -38,6 +38,12 @@ def receipt_lines(receipt: Mapping[str, Any]) -> list[str]:
     return [*lines, *_why(receipt)]
 
 
+def found_by_scan(receipt: Mapping[str, Any]) -> str:
+    """What a Scan found, in a sentence; empty for anything else, and where nothing was scanned."""
+    scan = receipt.get("operation") == Operation.SCAN.value and not receipt["rehearsal"]
+    return _scanned(receipt["nodes"])[0] if scan and receipt["nodes"]["rescanned"] else ""
+
+
 def _scanned(nodes: Mapping[str, Any]) -> list[str]:
     found, good = nodes["rescanned"], nodes.get("compliant", 0)
     has = "has" if found == 1 else "have"

@@ -87,7 +87,7 @@ def _buttons(row: RequestRow, *, glass: bool) -> list[Element]:
 
 def decided_card(row: RequestRow, plan: Plan) -> Card:
     """How it ended, by whom and when; no buttons."""
-    told = outcome(row)
+    told = "needs no approval" if _needed_none(row) else f"is {outcome(row)}"
     what = change_words.of_request(row)
     lines: list[Text] = [bold(what), _who(row)]
     reason = (
@@ -103,9 +103,9 @@ def decided_card(row: RequestRow, plan: Plan) -> Card:
         who=cards.requester(row.requester),
     )
     return Card(
-        f"{row.id} is {told}: {what}.",
+        f"{row.id} {told}: {what}.",
         (
-            header(f"{SIGNS[row.state]} {row.id} is {told}"),
+            header(f"{SIGNS[row.state]} {row.id} {told}"),
             *_rehearsal(row),
             section(join("\n", lines)),
             *(reason if row.state is RequestState.DENIED or row.break_glass else []),
@@ -121,8 +121,14 @@ def outcome(row: RequestRow) -> str:
     return row.state.value
 
 
+def _needed_none(row: RequestRow) -> bool:
+    return row.state is RequestState.APPROVED and not row.approvals_needed
+
+
 def _who(row: RequestRow) -> Text:
     when = date(row.ended_at) if row.ended_at else "now"
+    if _needed_none(row):
+        return markup("Asked for {when}; its run has a card of its own.", when=when)
     if row.state is RequestState.APPROVED and not row.break_glass and row.approved_by:
         who = join(", ", [user(person) for person in row.approved_by])
         return markup("Approved by {who}, {when}", who=who, when=when)

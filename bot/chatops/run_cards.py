@@ -12,7 +12,7 @@ from bot.chatops.blocks import Block, Element, actions, confirm, context, header
 from bot.chatops.command import Show
 from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
 from bot.chatops.modals import confirm_words
-from bot.chatops.receipt_words import receipt_lines
+from bot.chatops.receipt_words import found_by_scan, receipt_lines
 from bot.chatops.reply import Card
 from bot.core.change_reports import ResultRow, RunReport, RunRow
 from bot.core.receipts import again
@@ -71,6 +71,8 @@ def _progress(report: RunReport) -> list[Text]:
         lines.insert(
             0, markup("{bar} {done:,} of {nodes}", bar=bar(report), done=done, nodes=nodes)
         )
+    if found := found_by_scan(report.receipt or {}):
+        lines.append(cards.prose(found))
     if run.state not in RUN_ENDS and run.state is not RunState.WAITING:
         by_wave = Counter(row.wave for row in report.results)
         sizes = [by_wave[wave] for wave in sorted(by_wave)]

@@ -25,6 +25,7 @@ from bot.core.identity import OPERATOR
 from bot.core.nodes import Observation
 from bot.core.plans import Operation
 from bot.core.runs import RUN, VERIFY, DispatchState, NodeOutcome, RunState
+from bot.core.selection import EVERY_STATE, Filter
 from bot.services import noticing
 from tests.commands import fleet
 from tests.commands.change_world import FAILURES, Stage, rehearsing
@@ -581,3 +582,27 @@ def test_sends_are_named_by_what_they_are_for(stage: Stage) -> None:
     ]
     shown = in_terminal(answer.command.terminal(report, answer.context), width=120)
     assert "Verifying scan, send 1" in shown
+
+
+def test_a_scan_says_on_its_card_what_it_found(stage: Stage) -> None:
+    """And the message to whoever asked says nothing of an approval that nobody gave."""
+    run = stage.start(stage.request(operation=Operation.SCAN))
+    told = drawn(stage, noticing.REQUESTER, run.request)
+    assert told.text == "R-1 needs no approval: Scan on 8 nodes of prod."
+    shown = json.dumps(told.blocks)
+    assert "is approved" not in shown
+    assert "no approval is needed" not in shown
+    stage.result(run, [GOOD] * 8)
+    stage.finish(run, RunState.VERIFIED, clean=3)
+    found = "8 of 8 nodes have a new result: 3 compliant, 5 not."
+    assert found in json.dumps(drawn(stage, noticing.RUN, run.id).blocks)
+
+
+def test_where_no_patch_is_missing_none_are_counted(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, observations=[fleet.scanned(one.node) for one in nodes(2)])
+    asked = proposal(operation=Operation.SCAN, filter=Filter(state=EVERY_STATE))
+    stage.click("request.submit", ANA.id, proposal=asked.body(), channel="")
+    shown = json.dumps(drawn(stage, noticing.REQUESTER, "R-1").blocks)
+    assert "no patch is known to be missing" in shown
+    assert "0 patches" not in shown
+    stage.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow, SendRow
@@ -49,6 +49,8 @@ def outcome(row: ResultRow) -> str:
     words = OUTCOMES[row.outcome]
     if row.back_online is False:
         words = "not back after its reboot"
+    if row.reason.startswith(f"it {words} "):
+        return row.reason.removeprefix("it ")
     return f"{words}: {row.reason}" if row.reason else words
 
 
@@ -142,13 +144,17 @@ def _whose(number: int, *, four_eyes: bool) -> str:
     return f"; a requester who is an approver may give {'it' if number == 1 else 'one'}"
 
 
-def worst_patches(nodes: Iterable[PlannedNode]) -> str:
-    """The patches that most nodes of a plan lack; empty where they were not read."""
+def worst_patches(nodes: Sequence[PlannedNode]) -> str:
+    """The patches that most nodes of a plan lack, or its only node; empty where they were not read."""
+    single = len(nodes) == 1
     tally = Counter(patch for node in nodes for patch in node.patches)
     if not tally:
         return ""
     ranked = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{name} ({counted(number, 'node')})" for name, number in ranked[:PATCHES_SHOWN]]
+    shown = [
+        name if single else f"{name} ({counted(number, 'node')})"
+        for name, number in ranked[:PATCHES_SHOWN]
+    ]
     more = [f"{len(ranked) - PATCHES_SHOWN:,} more"] if len(ranked) > PATCHES_SHOWN else []
     return listed([*shown, *more])
 

@@ -301,12 +301,13 @@ def decision_facts(row: RequestRow, plan: Plan, *, titled: bool = True) -> list[
     ]
     about: list[Text] = [cards.prose(f"{change_words.severity(plan.nodes)}.")]
     if patches:
-        about.append(markup("Most missed: {patches}", patches=cards.brief(patches, 400)))
+        lacks = "Missing" if row.nodes == 1 else "Most missed"
+        about.append(markup("{lacks}: {patches}", lacks=lacks, patches=cards.brief(patches, 400)))
     if unnamed := change_words.unnamed(plan.nodes) if row.operation is Operation.INSTALL else "":
         about.append(cards.prose(f"⚠️ {unnamed}"))
-    about.append(
-        markup("Worst: {nodes}", nodes=cards.brief(change_words.worst_nodes(plan.nodes), 250))
-    )
+    worst = "Node" if row.nodes == 1 else "Worst"
+    names = cards.brief(change_words.worst_nodes(plan.nodes), 250)
+    about.append(markup("{worst}: {names}", worst=worst, names=names))
     return [
         *([section(bold(change_words.of_request(row)))] if titled else []),
         *fields([markup("*{name}*\n{value}", name=name, value=value) for name, value in pairs]),

@@ -246,10 +246,14 @@ def _remarks(ready: Sequence[Judged], proposal: Proposal) -> list[str]:
     if waiting and proposal.operation is Operation.INSTALL:
         only = sum(not (state.missing or state.failed) for state in waiting)
         stays = proposal.reboot_option is RebootOption.NO_REBOOT
-        what = "the Install does not reboot them" if stays else "the Install reboots them"
+        them = "it" if len(waiting) == 1 else "them"
+        what = f"the Install does not reboot {them}" if stays else f"the Install reboots {them}"
         verb = "waits" if len(waiting) == 1 else "wait"
-        but = f", {only:,} of them only for that" if only else ""
-        remarks.append(f"{counted(len(waiting), 'node')} {verb} for a reboot{but}: {what}.")
+        every = only == len(waiting)
+        but = f", {only:,} of them only for that" if only and not every else ""
+        remarks.append(
+            f"{counted(len(waiting), 'node')} {verb}{' only' if every else ''} for a reboot{but}: {what}."
+        )
     if proposal.only_patches and proposal.operation is Operation.INSTALL:
         remarks.append(
             f"Only nodes that miss {listed(proposal.only_patches, 'or')} are in it. The Install brings them everything"

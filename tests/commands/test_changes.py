@@ -606,3 +606,34 @@ def test_where_no_patch_is_missing_none_are_counted(tmp_path: Path) -> None:
     assert "no patch is known to be missing" in shown
     assert "0 patches" not in shown
     stage.close()
+
+
+def test_runs_tell_when_they_ended_and_what_failed_once(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, FAILURES)
+    ended = stage.finish(run, RunState.PARTIAL, clean=5)
+    stage.now += timedelta(minutes=3)
+    answer = stage.desk.answer("runs prod", OPERATOR, surface=Surface.TERMINAL)
+    assert ended.ended_at is not None
+    shown = json.dumps(answer.card().blocks)
+    assert f"ended <!date^{int(ended.ended_at.timestamp())}^" in shown
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context), width=120)
+    assert "ended 3 min ago" in shown
+    shown = json.dumps(drawn(stage, noticing.RUN, run.id).blocks, ensure_ascii=False)
+    assert "failed with exit code 1" in shown
+    assert "failed: it failed" not in shown
+
+
+def test_a_plan_of_one_node_ranks_nothing(stage: Stage) -> None:
+    stage.request(filter=Filter(name="prod-003"))
+    shown = json.dumps(drawn(stage, noticing.APPROVAL, "R-1").blocks)
+    assert "\\nNode: prod-003" in shown
+    assert "Missing: bash.x86_64, curl" in shown
+    assert "Worst" not in shown
+
+
+def test_beside_a_closed_gate_nothing_else_waits(stage: Stage) -> None:
+    stage.move(stage.start(stage.approved()), RunState.PAUSED, why="x")
+    answer = stage.desk.answer("approvals", OPERATOR, surface=Surface.TERMINAL)
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context))
+    assert "Nothing else waits for an approval." in shown

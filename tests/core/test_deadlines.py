@@ -162,7 +162,7 @@ def test_the_forecast_goes_on_at_the_net_rate_of_the_last_four_weeks() -> None:
 def test_what_became_overdue_and_was_closed_since_counts_for_both() -> None:
     found = report(exposure(20, closed=1), exposure(50))
     assert found.forecast is None
-    assert "not converging: in 28 days 1 overdue patches were closed and 1 became" in (
+    assert "not converging: in 28 days 1 overdue patch was closed and 1 became" in (
         found.forecast_why
     )
 
@@ -177,7 +177,7 @@ def test_what_only_another_baseline_is_silent_about_was_not_fixed() -> None:
     dropped = replace(exposure(60, closed=5), baseline_id="pb-1", closing_baseline_id="pb-2")
     lately = replace(exposure(10, closed=1), baseline_id="pb-1", closing_baseline_id="pb-2")
     found = report(*[dropped] * 20, lately, exposure(60, closed=2), exposure(50))
-    assert "1 overdue patches were closed and 0 became overdue" in found.forecast_why
+    assert "1 overdue patch was closed and 0 became overdue" in found.forecast_why
     assert found.forecast == (NOW + 28 * DAY).date()
 
 

@@ -207,6 +207,7 @@ class App:
 
         place = ledger_place(self.settings)
         ledger = open_for_reading(place, clock=self._clock) if place.path.is_file() else None
+        store = HistoryDatabase(self.settings.data_dir / HISTORY_FILE, read_only=True)
         installs = None
         if isinstance(self._gateway, AwsGateway):
             surveyor = Surveyor(
@@ -215,10 +216,11 @@ class App:
                 ledger,
                 rules=self.settings.change_rules(),
                 clock=self._clock,
+                history=store,
             )
             installs = Installs(ledger, surveyor, clock=self._clock)
         history = self._history = History(
-            HistoryDatabase(self.settings.data_dir / HISTORY_FILE, read_only=True),
+            store,
             self.services.compliance,
             deadlines=self.settings.deadlines(),
             clock=self._clock,

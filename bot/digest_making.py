@@ -96,7 +96,7 @@ class DigestMaking:
         found = find_slot(self.ledger, subscription_id, day)
         if found is None:
             raise NotFound(f"There is no digest {subscription_id} of {day}.")
-        return owner_card(self._report(*found), owner)
+        return owner_card(self._report(*found), owner, slot=found[1].key)
 
     def _collect(self, environment: str) -> None:
         until = self.monotonic() + COLLECTING_S

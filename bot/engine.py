@@ -28,7 +28,7 @@ from bot.services import noticing
 from bot.services.asking import Asking
 from bot.services.compliance import Compliance
 from bot.services.decisions import Decisions
-from bot.services.digesting import Digesting
+from bot.services.digesting import Digesting, heard
 from bot.services.history import History
 from bot.services.installs import Installs
 from bot.services.intake import Intake
@@ -157,20 +157,34 @@ def running(
     """
     ledger, keeper = open_ledger(ledger_place(settings), clock=clock, elsewhere=elsewhere(settings))
     commands = AwsCommands(gateway, clock=clock)
-    surveyor = Surveyor(compliance, commands, ledger, rules=settings.change_rules(), clock=clock)
+    store = HistoryDatabase(settings.data_dir / HISTORY_FILE)
+    surveyor = Surveyor(
+        compliance,
+        commands,
+        ledger,
+        rules=settings.change_rules(),
+        clock=clock,
+        history=store,
+    )
     history = History(
-        HistoryDatabase(settings.data_dir / HISTORY_FILE),
+        store,
         compliance,
         deadlines=settings.deadlines(),
         clock=clock,
         ledger=ledger,
     )
+    hearing = create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count)
     engine = Engine(
         settings,
         ledger,
         Installs(ledger, surveyor, clock=clock),
         Digesting(
-            compliance, history.store, ledger, deadlines=history, owners=settings.digests.owners
+            compliance,
+            history.store,
+            ledger,
+            deadlines=history,
+            owners=settings.digests.owners,
+            silence=hearing.silence if hearing is not None else heard,
         ),
         history,
         surveyor,
@@ -181,7 +195,7 @@ def running(
         clock,
         timing,
         draw_trend=draw_trend,
-        hearing=create_hearing(settings, ledger, compliance, surveyor, clock=clock, count=count),
+        hearing=hearing,
     )
     with ExitStack() as stack:
         stack.callback(ledger.close)

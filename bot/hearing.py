@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bot.aws.events import EventQueue
 from bot.config import Settings
 from bot.core.ports import Clock
+from bot.services.alert_following import Following
 from bot.services.alerting import Alerting, Pace
 from bot.services.asking import Asking
 from bot.services.auto_requests import AutoRequests
@@ -20,13 +22,35 @@ from bot.worker.listening import Listening
 EVENTS_FILE = "events.db"
 
 
+SILENT_AFTER: Final = 120.0
+"""Seconds for which a queue must have failed before people are told: a digest is no place for a hiccup."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """`listening` runs the threads; they call each of `ticks` every few seconds."""
+    """`listening` runs the threads; they call each of `ticks` every few seconds. `settings` say what is heard of."""
 
+    settings: Settings
     listening: Listening
     queues: tuple[EventQueue, ...]
     ticks: tuple[Callable[[], object], ...]
+
+    def silence(self, environment: str) -> str:
+        """Why no alert can come there at present, though there should; empty where all is well."""
+        table = self.settings.environments.get(environment)
+        if table is None or not (table.alerts and table.channel):
+            return ""
+        failing = self.listening.failing(SILENT_AFTER)
+        told = [failing[one.name] for one in self._queues_of(environment) if one.name in failing]
+        return told[0].rstrip(".") if told else ""
+
+    def _queues_of(self, environment: str) -> Sequence[EventQueue]:
+        """Those of its accounts and Regions; where there are none its events are forwarded to some other."""
+        targets = self.settings.fleet()[environment].targets
+        places = {f"{target.account.id}/{target.region}" for target in targets}
+        exact = [one for one in self.queues if one.name.rpartition("/")[0] in places]
+        near = [one for one in self.queues if one.region in {each.region for each in targets}]
+        return exact or near or self.queues
 
     def start(self) -> None:
         """Begin to listen."""
@@ -79,5 +103,6 @@ def create_hearing(
     requests = AutoRequests(
         ledger, asking, rules=rules, clock=clock, every=table.auto_request_every
     )
-    ticks = (alerting.tick, requests.tick)
-    return Hearing(Listening(queues, alerting.take, ticks), queues, ticks)
+    following = Following(ledger, compliance, rules=rules)
+    ticks = (alerting.tick, requests.tick, following.tick)
+    return Hearing(settings, Listening(queues, alerting.take, ticks), queues, ticks)

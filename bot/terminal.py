@@ -152,7 +152,9 @@ def _explain(error: PatchbotError, *, as_json: bool, color: bool | None) -> None
         return
     from bot.chatops import terminal
 
-    console(color=color, stderr=True).print(terminal.error(error))
+    # Elsewhere than on a terminal a line is a line: a wrapped one cannot be searched for.
+    wrapped = sys.stderr.isatty()
+    console(color=color, stderr=True).print(terminal.error(error), soft_wrap=not wrapped)
 
 
 def _with_progress(work: Callable[[Progress], T], *, color: bool | None) -> T:

@@ -41,6 +41,7 @@ COMMAND = Command(
         "install prod patches:KB5034441,CVE-2026-1111",
         "install staging reboot:no",
         "install prod nodes:A-12",
+        "install prod nodes:D-3/2026-11-27",
     ),
     details=(
         "Nothing is sent before it is approved. `patches:` picks the nodes that miss one of them; the Install still"

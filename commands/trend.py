@@ -56,6 +56,7 @@ class TrendArguments(Arguments):
 
     environment: Annotated[str, EnvironmentName()] = Field(description="the part of the fleet")
     span: str = Field("30d", description="how far back, in days or weeks: 7d to 400d, 12w")
+    refresh: bool = Field(False, description="read AWS again instead of the last reading")
 
     @field_validator("span")
     @classmethod
@@ -80,7 +81,14 @@ def _days(match: re.Match[str]) -> int:
 
 
 def run(arguments: TrendArguments, context: Context) -> TrendReport:
-    """What the history says. Raises ConfigurationError where there is none, StorageError when it cannot be read."""
+    """What the history says. Raises ConfigurationError where there is none, StorageError when it cannot be read.
+
+    With `refresh` it may take long, and AwsError is raised when nothing could be read.
+    """
+    if arguments.refresh:
+        context.services.compliance.read(
+            arguments.environment, refresh=True, progress=context.progress
+        )
     return context.history.trend(arguments.environment, arguments.days)
 
 
@@ -113,7 +121,7 @@ def slack(report: TrendReport, context: Context) -> Card:
 def _text(report: TrendReport) -> str:
     late = breached(report)
     parts = (headline(report), f"{late[:1].upper()}{late[1:]}" if late else "")
-    taken = f" Last snapshot {in_utc(report.points[-1].at)}." if report.points else ""
+    taken = f" As of {in_utc(report.points[-1].at)}." if report.points else ""
     return f"{'. '.join(part for part in parts if part)}.{taken}"
 
 
@@ -193,7 +201,7 @@ def _taken(report: TrendReport) -> tuple[Block, ...]:
     if not report.points:
         return ()
     at = report.points[-1].at
-    when = markup("{when} ({age})", when=date(at, lead="Last snapshot "), age=ago(at))
+    when = markup("{when} ({age})", when=date(at, lead="As of "), age=ago(at))
     return (small_print(when, "Days are days in UTC."),)
 
 
@@ -201,14 +209,7 @@ def _buttons(report: TrendReport, context: Context) -> tuple[Element, ...]:
     status = cards.show(
         "Status", Show.PRIVATE, cards.sentence("status", report.environment), name="status"
     )
-    asked = cards.asked(context)
-    if context.shared:
-        return (cards.show("Open for me", Show.PRIVATE, asked, name="open"), status)
-    return (
-        cards.show("Refresh", Show.REPLACE, asked, name="refresh"),
-        cards.show("Share to channel", Show.CHANNEL, asked, name="share"),
-        status,
-    )
+    return (*cards.refresh_and_share(context), status)
 
 
 def _spans(report: TrendReport) -> tuple[Element, ...]:
@@ -243,7 +244,7 @@ def terminal(report: TrendReport, context: Context) -> RenderableType:
         _deadlines_in_terminal(report),
         console.facts(_facts(report)) if report.deadlines else console.NOTHING,
         console.notices(tuple(caveats(report))),
-        console.text(f"Last snapshot {console.moment(at, context)}; days are days in UTC", "dim"),
+        console.text(f"As of {console.moment(at, context)}; days are days in UTC", "dim"),
     )
 
 

@@ -207,3 +207,54 @@ def test_a_poll_on_the_wire_does_not_hold_up_the_stop(site: Site) -> None:
 def test_nothing_listens_where_no_queue_is_named(site: Site) -> None:
     settings = site.settings().model_copy(update={"events": EventsTable()})
     assert queues_of(settings) == ()
+
+
+@dataclass
+class Ears:
+    """Listening of which one queue is deaf."""
+
+    name: str
+
+    def failing(self, at_least: float) -> dict[str, str]:
+        assert at_least > 60, "a hiccup is no news"
+        return {self.name: "There is no queue."}
+
+
+SEVERAL = """
+[events]
+queue_url = [
+  "https://sqs.eu-central-1.amazonaws.com/111122223333/q",
+  "https://sqs.eu-west-1.amazonaws.com/111122223333/q",
+]
+
+[environments.here]
+regions = ["eu-central-1"]
+channel = "C0PATCHING"
+
+[environments.there]
+regions = ["eu-west-1"]
+channel = "C0PATCHING"
+
+[environments.forwarded]
+regions = ["us-east-1"]
+channel = "C0PATCHING"
+
+[environments.quiet]
+regions = ["eu-central-1"]
+channel = "C0PATCHING"
+alerts = []
+"""
+
+
+def test_a_deaf_queue_is_told_where_its_alerts_are_missed(tmp_path: Path) -> None:
+    """Of the environments in its Region, and of those whose events may be forwarded to it."""
+    path = tmp_path / "patchbot.toml"
+    path.write_text(SEVERAL)
+    settings = load_settings(path, environ={})
+    queues = queues_of(settings)
+    hearing = Hearing(settings, Ears(queues[0].name), queues, ())  # type: ignore[arg-type]
+    silent = {name for name in settings.environments if hearing.silence(name)}
+    assert silent == {"here", "forwarded"}
+    assert hearing.silence("here") == "There is no queue"
+    for one in queues:
+        one.close()

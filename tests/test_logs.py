@@ -165,7 +165,7 @@ def test_on_a_console_it_stays_in_its_line_and_moves_no_cursor(text: str) -> Non
     assert re.sub(r"\x1b\[[0-9;]*m", "", written).rstrip("\n").isprintable()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text(min_size=1, max_size=10).filter(str.isidentifier), st.text()))
 def test_every_record_can_be_read_again(values: dict[str, str]) -> None:
     stream = logging_to()

@@ -12,11 +12,10 @@ from concurrent.futures import Future
 from bot.aws.calls import GIVEN_UP, TIME_LIMIT, Call, Round, Steps
 from bot.aws.clients import Clients
 from bot.aws.failures import briefly
-from bot.core.environments import Account, Target
+from bot.core.environments import UNKNOWN_ACCOUNT, Account, Target
 from bot.core.errors import AwsError, Throttled
 
 OPERATION = "sts:GetCallerIdentity"
-UNKNOWN_ACCOUNT = "self"
 ASK_AGAIN_AFTER = 600.0
 
 

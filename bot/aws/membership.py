@@ -6,7 +6,7 @@ instances where EC2 may not be asked. Membership is never guessed: what neither 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from bot.aws.hybrids import HybridTags
 from bot.aws.tags import MOST_VALUES, OPERATION, PAGE, values_of
 from bot.core.environments import Environment
 from bot.core.errors import AwsError
+from bot.core.wording import counted
 
 PATCH_GROUP_TAGS = ("Patch Group", "PatchGroup")
 
@@ -29,6 +30,15 @@ class Members:
     ids: frozenset[str] = frozenset()
     notices: tuple[str, ...] = ()
     doubt: AwsError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Instance id → owner. `unread` are those whose owner could not be read; the notices say why."""
+
+    names: Mapping[str, str]
+    unread: frozenset[str]
+    notices: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -57,20 +67,23 @@ class Tags:
             if not self._asked_ec2:
                 self._ask_ec2()
 
-    def owners(self, chosen: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-        """Instance id → owner of the chosen nodes, and notices of what could not be read."""
-        owners, notices = self._hybrid_owners([key for key in chosen if rows.hybrid(key)])
+    def owners(self, chosen: Collection[str]) -> Owners:
+        """Who owns the chosen nodes, and what could not be read."""
+        hybrids = [key for key in chosen if rows.hybrid(key)]
+        owners, notices = self._hybrid_owners(hybrids)
+        unread = {key for key in hybrids if key not in owners} if notices else set()
         if self._owners is not None:
             try:
                 tagged: dict[str, str] = self.round.wait_aside(self._owners, OPERATION)
                 owners |= tagged
             except AwsError as error:
                 self._refused = True
+                unread |= {key for key in chosen if not rows.hybrid(key)}
                 notices = (
-                    f"Owners are not shown for {self.round.target}: {briefly(error)}.",
+                    f"Owners in {self.round.target} are shown as far as they were known before: {briefly(error)}.",
                     *notices,
                 )
-        return owners, notices
+        return Owners(owners, frozenset(unread), notices)
 
     def _hybrid_owners(self, ids: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
         if not ids or not self.environment.owner_tag:
@@ -80,9 +93,9 @@ class Tags:
         owners = {key: each.get(self.environment.owner_tag, "") for key, each in tags.items()}
         if len(tags) == len(ids):
             return owners, ()
-        nodes = f"{len(ids) - len(tags)} hybrid nodes in {self.round.target}"
-        why = f": {briefly(error)}" if error is not None else " yet: a few are read each time"
-        return owners, (f"Owners of {nodes} are not shown{why}.",)
+        nodes = f"{counted(len(ids) - len(tags), 'hybrid node')} in {self.round.target}"
+        why = f": {briefly(error)}" if error is not None else ": a few are read each time"
+        return owners, (f"Owners of {nodes} are shown as far as they were known before{why}.",)
 
     def groups(self, instance_ids: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
         """Instance id → patch group by tag, empty where it has none, of nodes whose patch state does not tell it.

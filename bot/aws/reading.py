@@ -25,6 +25,7 @@ from bot.core.judgement import causes
 from bot.core.nodes import ManagedNode, Observation, PatchState
 from bot.core.ports import Progress
 from bot.core.readings import Gap, TargetReading
+from bot.core.wording import counted
 
 UNDECIDED = "Whether available security updates count against these nodes could not be read."
 
@@ -48,6 +49,7 @@ class _Found:
 
     states: dict[str, PatchState] = field(default_factory=dict)
     unread: dict[str, _Unread] = field(default_factory=dict)
+    undecided: set[str] = field(default_factory=set)
 
 
 class TargetReader:
@@ -71,6 +73,7 @@ class TargetReader:
         self._tags = Tags(environment, around, hybrids)
         self._nodes: dict[str, Mapping[str, Any]] = {}
         self._pending: list[str] = []
+        self._passed_over: list[str] = []
         self._chunks: list[_Chunk] = []
         self._known = 0
         self._read = 0
@@ -83,23 +86,32 @@ class TargetReader:
         if fallback:
             self._tags.see_no_names()
         members = self._members(present)
+        self._pending += [key for key in self._passed_over if self._asks(key)]
         if self._environment.selector.tags:
             self._pending = [key for key in present if key in members.ids and self._asks(key)]
             self._known = len(self._pending)
         self._ask_states(self._pending)
         found = self._gather()
-        chosen, lost = self._chosen(present, members, found)
+        chosen, undecided = self._chosen(present, members, found)
         counting = self._counting(chosen, found)
         # The numbers are complete: what follows is waited for a moment only.
         account, unchecked = self._identities.checked(self._round)
-        nodes, remarks = self._described(sorted(chosen), account, fallback, found)
+        owners = self._tags.owners(sorted(chosen))
+        nodes, remarks = self._described(sorted(chosen), account, fallback, found, owners.names)
         return TargetReading(
             self._round.target,
             account,
             read_at,
             observations=tuple(_observation(node, found, counting) for node in nodes),
-            gaps=self._gaps(account, nodes, found, members, lost),
-            notices=(*members.notices, *remarks, *([unchecked] if unchecked else [])),
+            gaps=self._gaps(account, nodes, found, undecided),
+            notices=(
+                *members.notices,
+                *owners.notices,
+                *remarks,
+                *([unchecked] if unchecked else []),
+            ),
+            undecided={key: why.reason for key, why in undecided.items()},
+            unowned=owners.unread,
         )
 
     # While enumerating: on a thread of the crew, one page after the other.
@@ -118,6 +130,7 @@ class TargetReader:
         self._identities.start(self._round)
         self._tags.see(key for key in new if not rows.gone(self._nodes[key]))
         asked = [key for key in new if self._asks(key)]
+        self._passed_over += [key for key in new if not self._asks(key)]  # a later row may differ
         self._tell(known=len(asked))
         if self._environment.selector.tags:
             return  # which nodes to ask about is known when their tags are
@@ -174,26 +187,38 @@ class TargetReader:
 
     def _chosen(
         self, present: Collection[str], members: Members, found: _Found
-    ) -> tuple[set[str], int]:
-        """The ids of the environment's nodes, and how many were left out because nobody could tell."""
-        selector = self._environment.selector
+    ) -> tuple[set[str], dict[str, _Unread]]:
+        """The ids of the environment's nodes, and those of which nobody could tell whether they are."""
+        selector, name = self._environment.selector, self._environment.name
         if selector.tags:
-            return {key for key in present if key in members.ids}, 0
+            chosen = {key for key in present if key in members.ids}
+            if members.doubt is None:
+                return chosen, {}
+            what = f"Which hybrid nodes belong to {name} could not be read"
+            lost = {key for key in present if rows.hybrid(key) and key not in chosen}
+            return chosen, _left_out(lost, name, what, members.doubt)
         if not selector.patch_groups:
-            return set(present), 0
+            return set(present), {}
         groups = frozenset(selector.patch_groups)
         in_group = {key for key, state in found.states.items() if state.patch_group in groups}
         chosen = {key for key in present if key in members.ids or key in in_group}
-        return chosen, sum(key in present and key not in chosen for key in found.unread)
+        lost = {key for key in found.unread if key in present and key not in chosen}
+        if not lost:
+            return chosen, {}
+        what = f"The patch group of {counted(len(lost), 'node')} could not be read"
+        return chosen, _left_out(lost, name, what, found.unread[min(lost)].cause)
 
     def _described(
-        self, chosen: Sequence[str], account: str, fallback: str, found: _Found
+        self,
+        chosen: Sequence[str],
+        account: str,
+        fallback: str,
+        found: _Found,
+        owners: Mapping[str, str],
     ) -> tuple[list[ManagedNode], tuple[str, ...]]:
-        """The chosen nodes with owners, groups and names, and remarks on what could not be read of them."""
+        """The chosen nodes with groups and names, and remarks on what could not be read of them."""
         region = self._round.target.region
-        owners, remarks = self._tags.owners(chosen)
-        groups, ungrouped = self._tags.groups(key for key in chosen if key not in found.states)
-        remarks = (*remarks, *ungrouped)
+        groups, remarks = self._tags.groups(key for key in chosen if key not in found.states)
         names: dict[str, str] = {}
         if fallback:
             names, unnamed = self._tags.names()
@@ -221,7 +246,10 @@ class TargetReader:
         counting, unread = self._baselines.counting(self._round, states.values())
         for key, state in states.items():
             error = unread.get(state.baseline_id)
-            if error and state.available_security_updates > 0 and not causes(state, False):
+            if error is None or not state.available_security_updates:
+                continue
+            found.undecided.add(key)
+            if not causes(state, False):
                 reason = f"{UNDECIDED} {error.message}"
                 found.unread[key] = _Unread(reason, error)
         return counting
@@ -231,29 +259,18 @@ class TargetReader:
         account: str,
         nodes: Sequence[ManagedNode],
         found: _Found,
-        members: Members,
-        lost: int,
+        undecided: Mapping[str, _Unread],
     ) -> tuple[Gap, ...]:
         unread = [
             found.unread[node.instance_id]
             for node in nodes
             if node.instance_id in found.unread and not node.stopped
         ]
-        causes_by_reason = {one.reason: one.cause for one in unread}
+        why = {one.reason: one.cause for one in (*unread, *undecided.values())}
         counts = Counter(one.reason for one in unread)
-        gaps = [
-            self._gap(account, causes_by_reason[reason], count, reason=reason)
-            for reason, count in counts.items()
-        ]
-        if lost:
-            reason = f"The patch group of {lost} nodes could not be read; they are left out."
-            cause = next(iter(found.unread.values())).cause
-            gaps.append(self._gap(account, cause, 0, reason=f"{reason} {cause.message}"))
-        if members.doubt is not None:
-            reason = f"Which hybrid nodes belong to {self._environment.name} could not be read."
-            doubt = f"{reason} {members.doubt.message}"
-            gaps.append(self._gap(account, members.doubt, 0, reason=doubt))
-        return tuple(gaps)
+        return tuple(
+            self._gap(account, why[reason], counts[reason], reason=reason) for reason in why
+        )
 
     def _gap(self, account: str, error: AwsError, nodes: int, *, reason: str) -> Gap:
         return Gap(
@@ -263,7 +280,16 @@ class TargetReader:
             nodes=nodes,
             hint=error.hint,
             passing=not isinstance(error, AccessDenied),
+            partial=True,
         )
+
+
+def _left_out(
+    keys: Collection[str], environment: str, what: str, cause: AwsError
+) -> dict[str, _Unread]:
+    """Nodes that may belong to the environment: those that did at the last reading are kept, see `completed`."""
+    reason = f"{what}: those that were not in {environment} before are left out. {cause.message}"
+    return dict.fromkeys(keys, _Unread(reason, cause))
 
 
 def _later(row: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
@@ -284,4 +310,5 @@ def _observation(node: ManagedNode, found: _Found, counting: frozenset[str]) -> 
             and state.available_security_updates > 0
             and state.baseline_id in counting
         ),
+        undecided=node.instance_id in found.undecided,
     )

@@ -57,12 +57,20 @@ class Sheet:
 
     def fitting(self, words: str, pixels: float, room: float, *, bold: bool = False) -> float:
         """The size at which `words`, which are not blank, take up at most `room` pixels, `pixels` if they do anyway."""
+        return pixels * min(1.0, room / max(self.extent(words, pixels, bold=bold), 1.0))
+
+    def extent(self, words: str, pixels: float, *, bold: bool = False) -> float:
+        """About how many pixels wide the words are."""
         from matplotlib.textpath import TextPath
 
-        font = self._fonts[bold]
+        # The outline ends with the ink: a mark behind the words makes trailing blanks count.
+        font, mark = self._fonts[bold], "."
+        ends = (
+            TextPath((0, 0), f"{one}{mark}", size=pixels, prop=font).get_extents().width
+            for one in (words, "")
+        )
         # Hinting makes what is drawn a little wider than its outline.
-        width = 1.05 * TextPath((0, 0), words, size=pixels, prop=font).get_extents().width
-        return pixels * min(1.0, room / max(width, 1.0))
+        return 1.05 * (next(ends) - next(ends))
 
     def panel(self, left: float, top: float, width: float, height: float) -> Axes:
         """A coordinate system at that place, without a frame."""

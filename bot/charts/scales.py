@@ -9,7 +9,7 @@ from typing import Final
 from bot.core.trend_reports import TrendPoint
 
 _DAY: Final = timedelta(days=1)
-_TICKS: Final = 7
+_TICKS: Final = 5
 
 
 def stretches(points: Sequence[TrendPoint]) -> Iterator[list[TrendPoint]]:
@@ -61,7 +61,7 @@ def nice_step(step: float) -> int:
 
 
 def day_ticks(days: Sequence[date]) -> list[date]:
-    """At most seven days to name: every day, every Monday, or the first of a month, as many as fit."""
+    """At most five days to name: every day, every Monday, or the first of a month, as many as fit."""
     for every in (1, 2):
         if len(days) / every <= _TICKS:
             return list(days[::every])

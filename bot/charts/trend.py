@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH: Final = 1200
-HEIGHT: Final = 880
-"""Twice what Slack shows on a desktop, so that it is sharp there, and readable on a phone."""
+HEIGHT: Final = 1220
+"""Twice what Slack shows on a desktop, so that it is sharp there."""
+_TITLE, _TEXT, _SMALL = 54, 38, 36
+"""A phone of 390 pixels shows the picture about 338 wide: then the smallest text is as high as ten of its pixels."""
 
 COMPLIANT: Final = "#0072b2"
 NON_COMPLIANT: Final = "#d55e00"
@@ -36,9 +38,9 @@ LINE: Final = INK
 """Blue, vermilion and grey of Okabe and Ito: told apart with any kind of colour vision, and by their order."""
 
 _EDGE: Final = 40
-_LEFT, _RIGHT = 116, 312
-_TOP, _BOTTOM = 250, 124
-_GAP: Final = 84
+_LEFT, _RIGHT = 160, 50
+_TOP, _BOTTOM = 410, 150
+_GAP: Final = 150
 _SHARE = 0.5
 _RUN_LABELS: Final = 5
 _RUN_LINES: Final = 12
@@ -51,7 +53,7 @@ def trend_picture(report: TrendReport, *, width: int = WIDTH, height: int = HEIG
     directory to write its list of fonts to.
     """
     with sheet(width, height) as paper:
-        _line(paper, 70, standing(report), 44, bold=True)
+        _line(paper, 84, standing(report), _TITLE, bold=True)
         if len(report.points) < 2:
             _say_why_empty(paper, report)
         else:
@@ -83,7 +85,7 @@ def _say_why_empty(paper: Sheet, report: TrendReport) -> None:
             "The line begins with the second day.",
         ]
     for number, line in enumerate(lines):
-        _line(paper, 190 + 52 * number, line, 32, color=SOFT)
+        _line(paper, 180 + 60 * number, line, _TEXT, color=SOFT)
 
 
 class _Trend:
@@ -106,14 +108,14 @@ class _Trend:
     def draw(self) -> None:
         """All of it."""
         report = self._report
-        told = (change(report), breached(report))
-        _line(self._paper, 116, "".join(f"{_upper(one)}. " for one in told if one), 28)
-        days = f"Patch compliance by day (UTC), {period(report)}. Unknown is never compliant."
-        _line(self._paper, 156, days, 24, color=SOFT)
-        for y, words in zip(
-            (_TOP - 46, self._lower - 20), ("Compliant, % of all nodes", "Nodes"), strict=True
-        ):
-            self._paper.write(_EDGE, y, words, 26, bold=True)
+        told = [f"{_upper(one)}." for one in (change(report), breached(report)) if one]
+        for number, words in enumerate(told):
+            _line(self._paper, 150 + 50 * number, words, _TEXT)
+        days = f"By day (UTC), {period(report)}"
+        _line(self._paper, 152 + 50 * len(told), days, _SMALL, color=SOFT)
+        above = "Compliant, % of all nodes (unknown ones too)"
+        _line(self._paper, _TOP - 74, above, _TEXT, bold=True)
+        _line(self._paper, self._lower - 74, "Nodes", _TEXT, bold=True)
         for axes in (self._percent, self._nodes):
             axes.set_xlim(*self._span)
             self._mark_missing(axes)
@@ -134,22 +136,21 @@ class _Trend:
                 days = [one.day.toordinal() for one in part]
                 percents = [one.compliance_percent or 0.0 for one in part]
                 dot = "o" if len(part) == 1 else ""
-                axes.plot(days, percents, color=LINE, linewidth=3, marker=dot, markersize=7)
+                axes.plot(days, percents, color=LINE, linewidth=4, marker=dot, markersize=9)
         for point in self._report.points:
             if not point.complete and point.compliance_percent is not None:
                 x, y = point.day.toordinal(), point.compliance_percent
-                axes.plot([x], [y], "o", color=LINE, markerfacecolor=BACKGROUND, markersize=9,
-                          markeredgewidth=2.2, clip_on=False)  # fmt: skip
+                axes.plot([x], [y], "o", color=LINE, markerfacecolor=BACKGROUND, markersize=12,
+                          markeredgewidth=3, clip_on=False)  # fmt: skip
         last = self._report.points[-1]
         if last.compliance_percent is not None:
-            axes.plot([last.day.toordinal()], [last.compliance_percent], "o", color=LINE, markersize=10,
+            axes.plot([last.day.toordinal()], [last.compliance_percent], "o", color=LINE, markersize=13,
                       markerfacecolor=LINE if last.complete else BACKGROUND, clip_on=False)  # fmt: skip
-            self._beside(axes, last.compliance_percent, f"{last.compliance_percent} %", 42, LINE)
 
     def _draw_nodes(self) -> None:
         axes = self._nodes
         most = max(one.nodes.total for one in self._report.points) or 1
-        step = nice_step(most / 4)
+        step = nice_step(most / 3)
         axes.set_ylim(0, most * 1.06)
         self._ticks(axes, [step * n for n in range(int(most * 1.06 / step) + 1)], "")
         line = 2 if self._pixels_a_day > 8 else 0.8
@@ -167,54 +168,31 @@ class _Trend:
                 if any(base):
                     axes.stairs(base, edges, baseline=None, color=BACKGROUND, linewidth=line)
                 base = top
-        self._name_areas(axes, most)
+        self._name_areas()
 
-    def _name_areas(self, axes: Axes, most: int) -> None:
-        """The last day's counts beside their areas, moved apart where they would overlap."""
+    def _name_areas(self) -> None:
+        """The last day's counts above the areas, each with its colour, from the lowest area up."""
         nodes = self._report.points[-1].nodes
         parts = (
-            (nodes.compliant, "compliant", COMPLIANT),
-            (nodes.non_compliant, "non-compliant", NON_COMPLIANT),
-            (nodes.unknown, "unknown", "#5f646c"),
+            (f"{nodes.compliant:,} compliant", COMPLIANT),
+            (f"{nodes.non_compliant:,} non-compliant", NON_COMPLIANT),
+            (f"{nodes.unknown:,} unknown", UNKNOWN),
         )
-        apart = most * 1.06 * 34 / axes.bbox.height
-        places: list[float] = []
-        base = 0
-        for count, _, _ in parts:
-            wanted = base + count / 2
-            places.append(max(wanted, places[-1] + apart) if places else max(wanted, apart / 2))
-            base += count
-        over = places[-1] - (most * 1.06 - apart / 4)
-        for number in reversed(range(len(places))):
-            if over > 0:
-                places[number] -= over
-            if number and places[number] - places[number - 1] < apart:
-                over = places[number - 1] - (places[number] - apart)
-            else:
-                over = 0
-        told = [f"{count:,} {words}" for count, words, _ in parts]
-        size = min(self._paper.fitting(one, 27, _RIGHT - 34, bold=True) for one in told)
-        for place, words, (_, _, color) in zip(places, told, parts, strict=True):
-            self._beside(axes, place, words, size, color)
-
-    def _beside(self, axes: Axes, y: float, words: str, size: float, color: str) -> None:
-        """Words to the right of a panel, at the height of `y`."""
-        axes.annotate(
-            words,
-            (1, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(14, 0),
-            textcoords="offset points",
-            verticalalignment="center",
-            annotation_clip=False,
-            **self._paper.style(size, bold=True, color=color),
-        )
+        room = self._paper.width - 2 * _EDGE
+        whole = "   ".join(f"■ {words}" for words, _ in parts)
+        size = self._paper.fitting(whole, _SMALL, room)
+        x: float = _EDGE
+        for words, color in parts:
+            self._paper.write(x, self._lower - 24, "■", size, color=color)
+            x += self._paper.extent("■ ", size)
+            self._paper.write(x, self._lower - 24, words, size)
+            x += self._paper.extent(f"{words}   ", size)
 
     def _ticks(self, axes: Axes, values: Sequence[float], unit: str) -> None:
         axes.set_yticks(list(values))
         axes.set_yticklabels([f"{value:,.0f}{unit}" for value in values])
         for label in axes.get_yticklabels():
-            label.set(**self._paper.style(24, color=SOFT))
+            label.set(**self._paper.style(_SMALL, color=SOFT))
         axes.grid(axis="y", color=GRID, linewidth=1)
 
     def _mark_missing(self, axes: Axes) -> None:
@@ -234,26 +212,26 @@ class _Trend:
         runs = sorted(self._report.runs, key=lambda one: one.ended_at)
         places = [place_of(one.ended_at) for one in runs]
         apart = [(b - a) * self._pixels_a_day for a, b in pairwise(places)]
-        labelled = len(runs) <= _RUN_LABELS and min(apart, default=999.0) > 170
+        labelled = len(runs) <= _RUN_LABELS and min(apart, default=999.0) > 220
         for place, run in zip(places, runs, strict=True):
             if not self._span[0] <= place <= self._span[1]:
                 continue
             for axes in (self._percent, self._nodes) if len(runs) <= _RUN_LINES else ():
-                axes.axvline(place, color=INK, linewidth=1.6, linestyle=(0, (3, 3)), zorder=2.5)
+                axes.axvline(place, color=INK, linewidth=2.4, linestyle=(0, (3, 3)), zorder=2.5)
             above = self._percent.get_xaxis_transform()
             self._percent.plot(
-                [place], [1], "v", color=INK, markersize=11, clip_on=False, transform=above
+                [place], [1], "v", color=INK, markersize=16, clip_on=False, transform=above
             )
             if labelled:
                 self._percent.annotate(
                     f"{run.closed:,} closed",
                     (place, 1),
                     xycoords=above,
-                    xytext=(0, 8),
+                    xytext=(0, 13),
                     textcoords="offset points",
                     horizontalalignment="center",
                     annotation_clip=False,
-                    **self._paper.style(24, color=INK),
+                    **self._paper.style(_SMALL, color=INK),
                 )
 
     def _days(self) -> None:
@@ -262,8 +240,8 @@ class _Trend:
             axes.set_xticks([day.toordinal() for day in ticks])
             axes.set_xticklabels([short_day(day) if labels else "" for day in ticks])
             for label in axes.get_xticklabels():
-                label.set(**self._paper.style(24, color=SOFT))
-            axes.tick_params(axis="x", length=5, color=SOFT, pad=6)
+                label.set(**self._paper.style(_SMALL, color=SOFT))
+            axes.tick_params(axis="x", length=8, color=SOFT, pad=6)
 
     def _legend(self) -> None:
         """What the signs mean, as far as they are there."""
@@ -275,7 +253,7 @@ class _Trend:
             signs.append("○ not all could be read")
         if missing_days(report):
             signs.append(f"▨ no snapshot ({counted(len(missing_days(report)), 'day')})")
-        _line(self._paper, self._paper.height - 30, "      ".join(signs), 25, color=SOFT)
+        _line(self._paper, self._paper.height - 32, "     ".join(signs), _SMALL, color=SOFT)
 
 
 def _upper(words: str) -> str:

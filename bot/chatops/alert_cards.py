@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
-from bot.chatops import cards
+from bot.chatops import cards, change_words
 from bot.chatops.blocks import Element, actions, context, header, section
 from bot.chatops.command import Show
 from bot.chatops.markup import Text, bold, code, date, join, markup
 from bot.chatops.reply import Card
 from bot.core.alerts import Alert, AlertKind
 from bot.core.wording import counted
+from bot.services.alert_standing import Opened, Standing
 
 NODES_SHOWN: Final = 10
 ABOUT_SHOWN: Final = 5
+OPENED_SHOWN: Final = 3
+NOTHING_YET: Final = Standing()
 _SIGNS: Final = {AlertKind.NON_COMPLIANT: "🔔", AlertKind.INSTALL: "👤", AlertKind.WINDOW: "🪟"}
 _ABOUT: Final = {AlertKind.INSTALL: "Command", AlertKind.WINDOW: "Window"}
 _NEXT: Final = {
@@ -24,23 +27,60 @@ _NEXT: Final = {
 }
 
 
-def alert_card(alert: Alert, *, asked: bool = False, answer: str = "") -> Card:
-    """`answer` says what came of `auto_request`: `asked` when there is a request, else why there is none."""
+def alert_card(alert: Alert, found: Standing = NOTHING_YET) -> Card:
+    """What happened, what became of it, and the button for what is left to do: none where somebody has it in hand."""
     lines: list[Text] = [_when(alert), *_about(alert), *_nodes(alert)]
-    if answer:
-        told = (
-            f"I asked for an Install. {answer}" if asked else f"No Install was asked for: {answer}."
-        )
-        lines.append(cards.prose(told))
-    return Card(
+    over = found.settled_at is not None
+    sign = "✅ Settled:" if over else _SIGNS[alert.kind]
+    small = [alert.id] if over or found.in_hand else [alert.id, _NEXT[alert.kind]]
+    became = _became(alert, found)
+    told = [
         f"{alert.id}: {alert.reason}.",
+        *(f"{one.request.id} {_state(one)}." for one in found.opened[:1]),
+        *(["Nothing is left to do here."] if over else []),
+    ]
+    return Card(
+        " ".join(told),
         (
-            header(f"{_SIGNS[alert.kind]} {alert.reason}"),
+            header(f"{sign} {alert.reason}"),
             section(join("\n", lines)),
-            actions(*_buttons(alert)),
-            context(markup("{id} · {next}", id=alert.id, next=_NEXT[alert.kind])),
+            *([section(join("\n", became))] if became else []),
+            actions(*_buttons(alert, found)),
+            context(join(" · ", small)),
         ),
     )
+
+
+def _state(one: Opened) -> str:
+    return change_words.request_state(one.request, one.run)
+
+
+def _became(alert: Alert, found: Standing) -> list[Text]:
+    """The requests that were opened from it, newest first, and whether anything is left."""
+    lines: list[Text] = [
+        markup(
+            "Request {id} was opened from this by {who} and {state}.",
+            id=bold(one.request.id),
+            who=cards.requester(one.request.requester),
+            state=_state(one),
+        )
+        for one in found.opened[:OPENED_SHOWN]
+    ]
+    if more := len(found.opened) - len(lines):
+        lines.append(f"{counted(more, 'more request')} before.")
+    if found.declined and not found.opened:
+        lines.append(cards.prose(f"No Install was asked for: {found.declined}."))
+    if found.settled_at is not None:
+        lines.append(
+            markup("Nothing is left to do here since {when}.", when=date(found.settled_at))
+        )
+    elif (
+        found.opened
+        and found.in_hand is None
+        and alert.told_at > found.opened[0].request.created_at
+    ):
+        lines.append("More came after that, so it does not cover all of this.")
+    return lines
 
 
 def _when(alert: Alert) -> Text:
@@ -75,8 +115,8 @@ def _nodes(alert: Alert) -> list[Text]:
     return lines
 
 
-def _buttons(alert: Alert) -> list[Element]:
-    """Forms for these nodes alone, where it is known which they are."""
+def _buttons(alert: Alert, found: Standing) -> list[Element]:
+    """The form for what is left to do, for these nodes alone where it is known which they are."""
     environment = alert.environment
     listed = cards.show(
         "Non-compliant nodes", Show.PRIVATE, cards.sentence("nodes", environment), name="nodes"
@@ -84,21 +124,23 @@ def _buttons(alert: Alert) -> list[Element]:
     status = cards.show(
         "Status", Show.PRIVATE, cards.sentence("status", environment), name="status"
     )
-    only = {"nodes": alert.id} if alert.nodes else {}
-    scan = cards.show(
-        "Plan a Scan…", Show.FORM, cards.sentence("scan", environment, **only), name="scan"
-    )
-    install = cards.show(
-        "Plan an Install…",
-        Show.FORM,
-        cards.sentence("install", environment, **only),
-        name="install",
-        style="primary" if alert.nodes else None,
-    )
+    if found.settled_at is not None:
+        return [listed, status]
+    if found.in_hand is not None:
+        name = found.in_hand.request.id
+        return [
+            cards.show(f"Show {name}", Show.PRIVATE, cards.sentence("run", name), name="request"),
+            listed,
+            status,
+        ]
     if alert.kind is AlertKind.INSTALL:
-        return [scan, listed, status]
-    if (
-        not alert.nodes
-    ):  # a window does not say which nodes it was for: the plan would be for all of them
-        return [listed, install, status]
-    return [install, listed, status]
+        return [_plan("Plan a Scan…", "scan", alert), listed, status]
+    plan = _plan("Plan an Install…", "install", alert, primary=bool(alert.nodes))
+    # A window does not say which nodes it was for: the plan is for all that are not compliant, so look at them first.
+    return [plan, listed, status] if alert.nodes else [listed, plan, status]
+
+
+def _plan(text: str, command: str, alert: Alert, *, primary: bool = False) -> Element:
+    what = cards.sentence(command, alert.environment, nodes=alert.id)
+    style: Literal["primary"] | None = "primary" if primary else None
+    return cards.show(text, Show.FORM, what, name=command, style=style)

@@ -147,13 +147,13 @@ def read_line(as_of: datetime) -> Mrkdwn:
     return markup("{when} ({age})", when=date(as_of, lead="Read "), age=ago(as_of))
 
 
-def gaps(rows: Sequence[GapRow], now: datetime) -> tuple[Block, ...]:
-    """What could not be read, first and in words; nothing when all was read."""
+def gaps(rows: Sequence[GapRow], now: datetime, *, most: int = GAPS_SHOWN) -> tuple[Block, ...]:
+    """What could not be read, `most` of it in words and how much more there is; nothing when all was read."""
     if not rows:
         return ()
-    lines: list[Text] = [prose(about_gap(row, now), _GAP_TEXT) for row in rows[:GAPS_SHOWN]]
-    if len(rows) > GAPS_SHOWN:
-        lines.append(f"{counted(len(rows) - GAPS_SHOWN, 'more gap')}.")
+    lines: list[Text] = [prose(about_gap(row, now), _GAP_TEXT) for row in rows[:most]]
+    if len(rows) > most:
+        lines.append(f"{counted(len(rows) - most, 'more gap')}.")
     return (
         section(
             markup(

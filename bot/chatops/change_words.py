@@ -9,8 +9,9 @@ from typing import Final
 from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow, SendRow
 from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
 from bot.core.receipts import UNPROVEN
+from bot.core.requests import Request, RequestState
 from bot.core.running import BOT
-from bot.core.runs import RUN_ENDS, VERIFY, NodeOutcome, RunState
+from bot.core.runs import RUN_ENDS, VERIFY, NodeOutcome, Run, RunState
 from bot.core.wording import counted, listed
 
 PATCHES_SHOWN: Final = 5
@@ -60,13 +61,26 @@ def send(row: SendRow, run: RunRow) -> str:
     return f"{what}, send {row.batch}"
 
 
-def run_state(row: RunRow) -> str:
+def run_state(row: RunRow | Run) -> str:
     """Where a run stands. A rehearsal sends nothing, and that is how it should end."""
     if is_rehearsed(row):
         return "done, nothing was sent"
     if row.state is RunState.PARTIAL and UNPROVEN in row.why:
         return "ended, not verified"
     return RUN_STATES.get(row.state, row.state.value.replace("_", " "))
+
+
+def request_state(request: Request, run: Run | None) -> str:
+    """Where a request stands, or its run once it has one: "waits for approval", "is denied"."""
+    if run is None:
+        if request.state is RequestState.PENDING:
+            return "waits for approval"
+        return f"is {request.state.value}"
+    if run.state is RunState.WAITING:
+        return "is approved and waits to start"
+    if run.is_open:
+        return f"is approved, and its run {run.id} is under way"
+    return f"has had its run {run.id}: {run_state(run)}"
 
 
 def what(operation: Operation, nodes: int, environment: str, *, rehearsal: bool) -> str:
@@ -214,7 +228,7 @@ def errors(max_errors: str) -> str:
     return f"{number} {noun} allowed in a send, AWS stops it at the next one"
 
 
-def is_rehearsed(row: RunRow) -> bool:
+def is_rehearsed(row: RunRow | Run) -> bool:
     """Whether a rehearsal ran to its end. One whose approval expired is abandoned for another reason."""
     return row.rehearsal and row.state is RunState.ABANDONED and row.why.startswith("a rehearsal")
 

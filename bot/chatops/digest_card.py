@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.chatops import cards, inert
 from bot.chatops.blocks import Block, Element, context, header, section
-from bot.chatops.command import Show
+from bot.chatops.digest_buttons import details, for_fleet, for_owner
 from bot.chatops.markup import Text, bold, code, in_utc, join, markup
 from bot.chatops.reply import Card
 from bot.chatops.shapes import length
@@ -41,8 +41,7 @@ from bot.core.errors import NotFound
 from bot.core.wording import counted
 
 TEXT: Final = 3_500  # of the 4,000 that Slack recommends for the top-level text
-OWNER_MOST: Final = 100  # the longest owner that a filter takes
-_IN_A_SECTION, _TEXT_LINE = 2_900, 700
+_IN_A_SECTION, _TEXT_LINE, _ONE_LINE = 2_900, 700, 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +65,36 @@ _DETAILS: Final = (
 
 
 def digest_card(
-    report: DigestReport, *, missed: Sequence[str] = (), picture: Block | None = None
+    report: DigestReport,
+    *,
+    missed: Sequence[str] = (),
+    picture: Block | None = None,
+    slot: str = "",
 ) -> Card:
     """The digest of an environment. `missed` are digests that were not posted, beside those in the report.
 
-    `picture` is an image block of the trend; a digest in which nothing changed has none.
+    `picture` is an image block of the trend; a digest in which nothing changed has none. `slot` is the key of its slot,
+    by which exactly its nodes can be planned for.
     """
     if report.unchanged:
         line = unchanged_line(report, report.fleet, report.environment)
         left = still_open(report, missed=missed)
-        return _one_line(report, line, left, _details(report.environment))
+        return _one_line(report, line, left, details(report.environment))
     tasks = to_do(report, missed=missed)
-    drafts = (_blocks(report, tasks, picture, detail) for detail in _DETAILS)
+    buttons = for_fleet(report, slot)
+    drafts = (_blocks(report, tasks, picture, buttons, detail) for detail in _DETAILS)
     head = f"{report.environment}: {share(report.fleet)}. {figures(report.fleet)[0]}"
     return Card(_text(head, tasks, report, report.fleet), cards.fitting(*drafts))
 
 
-def owner_card(report: DigestReport, owner: str) -> Card:
+def owner_card(report: DigestReport, owner: str, *, slot: str = "") -> Card:
     """The part of a digest for the nodes of an owner. Raises NotFound where the digest has no such part."""
     wanted = owner.casefold()
     one = next((one for one in report.owners if one.owner.casefold() == wanted), None)
     if one is None:
         raise NotFound(f"The digest of {report.environment} has no part for “{owner}”.")
     about = f"{report.environment}, nodes of {_owner(one)}"
-    buttons = _owner_buttons(report, one)
+    buttons = for_owner(report, one, slot)
     if one.part.unchanged:
         line = unchanged_line(report, one.part, about)
         return _one_line(report, line, owner_still_open(report, one), buttons[0])
@@ -100,21 +105,25 @@ def owner_card(report: DigestReport, owner: str) -> Card:
 
 
 def _blocks(
-    report: DigestReport, tasks: Sequence[str], picture: Block | None, detail: _Detail
+    report: DigestReport,
+    tasks: Sequence[str],
+    picture: Block | None,
+    buttons: Sequence[Element],
+    detail: _Detail,
 ) -> tuple[Block, ...]:
     return (
         header(f"{report.environment}: {share(report.fleet)}"),
         *_figures(report, report.fleet, detail),
         *([picture] if picture is not None else []),
         *_tasks("To do today", tasks, report, detail),
-        *cards.gaps(report.gaps[: detail.gaps], report.composed_at),
+        *cards.gaps(report.gaps, report.composed_at, most=detail.gaps),
         *_changes(report.fleet, detail),
         *_due(report, report.fleet, detail),
         *_runs(report, detail),
         *_rest(report, report.fleet, detail),
-        *cards.notices(report.notices[:3]),
+        *cards.notices(report.notices),
         _footer(report),
-        *cards.row_of(*_buttons(report)),
+        *cards.row_of(*buttons),
     )
 
 
@@ -129,9 +138,11 @@ def _owner_blocks(
         header(f"{report.environment}, nodes of {_owner(one)}: {share(one.part)}"),
         *_figures(report, one.part, detail),
         *_tasks("To do today", tasks, report, detail),
+        *cards.gaps(report.gaps, report.composed_at, most=detail.gaps),
         *_changes(one.part, detail),
         *_due(report, one.part, detail),
         *_rest(report, one.part, detail),
+        *cards.notices(report.notices),
         _footer(report),
         *cards.row_of(*buttons),
     )
@@ -216,7 +227,7 @@ def _footer(report: DigestReport) -> Block:
 def _one_line(report: DigestReport, line: str, left: Sequence[str], button: Element) -> Card:
     """Nothing changed: one line, and below it only what may not be hidden."""
     small = join(" · ", [cards.read_line(report.as_of), *_head(report)])
-    told = section(join(" ", [cards.prose(line), small]), accessory=button)
+    told = section(join(" ", [cards.prose(line, _ONE_LINE), small]), accessory=button)
     drafts = [(told, *_tasks("Still open", left, report, one)) for one in _DETAILS]
     first = f"{line} Read {in_utc(report.as_of)}."
     return Card(_joined([first, *_in_text("Still open:", left)]), cards.fitting(*drafts))
@@ -225,49 +236,6 @@ def _one_line(report: DigestReport, line: str, left: Sequence[str], button: Elem
 def _head(report: DigestReport) -> list[Text]:
     """The end of the audit log, for everybody to see: a witness outside the file."""
     return [markup("Audit head {head}", head=code(report.head))] if report.head else []
-
-
-def _details(environment: str) -> Element:
-    return cards.show(
-        "Details", Show.PRIVATE, cards.sentence("status", environment), name="details"
-    )
-
-
-def _buttons(report: DigestReport) -> tuple[Element, ...]:
-    name = report.environment
-    found = [_details(name)]
-    if report.fleet.now.nodes.non_compliant:
-        found = [*_list_and_plan(name), *found]
-    if report.approvals:
-        found.append(cards.show("Approvals", Show.PRIVATE, "approvals", name="approvals"))
-    return tuple(found)
-
-
-def _owner_buttons(report: DigestReport, one: OwnerPart) -> tuple[Element, ...]:
-    if len(one.owner) > OWNER_MOST:
-        return (_details(report.environment),)
-    if one.part.now.nodes.non_compliant:
-        return _list_and_plan(report.environment, owner=one.owner)
-    what = cards.sentence("nodes", report.environment, owner=one.owner, state="all")
-    return (cards.show("Nodes", Show.PRIVATE, what, name="list"),)
-
-
-def _list_and_plan(environment: str, **options: str) -> tuple[Element, Element]:
-    return (
-        cards.show(
-            "Non-compliant nodes",
-            Show.PRIVATE,
-            cards.sentence("nodes", environment, **options),
-            name="list",
-            style="primary",
-        ),
-        cards.show(
-            "Plan an Install…",
-            Show.FORM,
-            cards.sentence("install", environment, **options),
-            name="install",
-        ),
-    )
 
 
 def _text(head: str, tasks: Sequence[str], report: DigestReport, part: Part) -> str:

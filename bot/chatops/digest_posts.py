@@ -21,7 +21,8 @@ def slot_card(
     picture: Block | None = None,
 ) -> Card:
     """The card of a slot; `missed` are those since the last digest that was posted, oldest first."""
-    card = digest_card(report, missed=[in_words(one) for one in missed], picture=picture)
+    told = [in_words(one) for one in missed]
+    card = digest_card(report, missed=told, picture=picture, slot=slot.key)
     if not slot.late:
         return card
     late = context(markup("Late: this was {when}.", when=date(slot.instant, lead="due ")))

@@ -30,6 +30,8 @@ _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Slack formats at word boundaries only: the underscores of web_servers_1 are left as they are.
 _LOOSE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _CHANNEL_SIGN: Final = re.compile(r"#(?=\w|$)")
+_TIME: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}[,.;)]?")
+_LABEL: Final = re.compile(r"[^:]+:")
 _ACTIVE_COLON: Final = re.compile(r":(?=[^\s:]+:|//)|(?<=mailto):", re.IGNORECASE)
 _FORMULA_STARTS: Final = frozenset("=+-@|%−")
 _AFTER_SEPARATOR: Final = re.compile(r"(?<=[,;|])")  # of CSV files; a tab is a space by then
@@ -47,9 +49,10 @@ def plain(text: str, limit: int) -> str:
 def mrkdwn(text: str, limit: int) -> str:
     """For a place inside mrkdwn: escaped, and no mention, link, emoji or format, wherever it is put.
 
-    The colon goes too: “:fire” in front of a colon of ours would make an emoji.
+    Colons go too where they could make an emoji with one of ours (“:fire” before it, “fire:” behind it); the colon
+    of a time stays, and that after a word in the middle.
     """
-    return _escape(_disarm(_clean(text)).replace(":", "∶"), limit) or NOTHING
+    return _escape(_without_emoji(_disarm(_clean(text))), limit) or NOTHING
 
 
 def code(text: str, limit: int = 255) -> str:
@@ -146,6 +149,17 @@ def _disarm(line: str) -> str:
     """Look-alikes for what mrkdwn acts on. Slack takes “&gt;” at the start of a line for a quote, too."""
     line = _LOOSE_UNDERSCORE.sub("ˍ", _CHANNEL_SIGN.sub("＃", line.translate(_LOOK_ALIKES)))
     return "›" + line[1:] if line.startswith(">") else line
+
+
+def _without_emoji(line: str) -> str:
+    words = line.split(" ")
+    inner = range(1, len(words) - 1)
+    return " ".join(
+        word
+        if _TIME.fullmatch(word) or (at in inner and _LABEL.fullmatch(word))
+        else word.replace(":", "∶")
+        for at, word in enumerate(words)
+    )
 
 
 def _escape(text: str, limit: int) -> str:

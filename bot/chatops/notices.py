@@ -18,8 +18,7 @@ from bot.core.plans import Plan
 from bot.core.requests import Request
 from bot.core.rules import ChangeRules
 from bot.services import noticing
-from bot.services.alert_log import find_alert
-from bot.services.auto_requests import answer_to
+from bot.services.alert_standing import look_up
 from bot.services.installs import request_row, run_report
 from bot.services.subscribing import find_slot
 
@@ -36,9 +35,7 @@ def draw(
     if notice.kind in {noticing.RUN, noticing.RECEIPT, noticing.GATE, noticing.GATE_REMINDER}:
         return _about_run(notice, ledger, now, rules or {})
     if notice.kind == noticing.ALERT:
-        alert, _ = find_alert(ledger, notice.subject)
-        asked, answer = answer_to(alert.id, ledger)
-        return alert_card(alert, asked=asked, answer=answer)
+        return alert_card(*look_up(ledger, notice.subject))
     if notice.kind == noticing.DIGEST:
         return _about_digest(notice, ledger)
     request, plan = _request(notice, ledger)

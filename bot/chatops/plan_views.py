@@ -48,7 +48,7 @@ class _Scope(Arguments):
     nodes: str = Field(
         "",
         max_length=1000,
-        description="in place of the other filters: the nodes of an alert (A-12), or instance ids, by comma",
+        description="whatever their state: of an alert (A-12), of a digest (D-3/2026-11-27), or instance ids, by comma",
     )
     refresh: bool = Field(False, description="read AWS again instead of the last reading")
 

@@ -182,9 +182,9 @@ def run_again(report: RunReport) -> Element | None:
     if run.state not in RUN_ENDS or run.rehearsal or not nodes:
         return None
     told = counted(nodes, "node")
-    text = (
-        f"Asks for a new {run.operation.value} of {told} of {run.environment}, to be approved anew."
-    )
+    left_out = sum(number for one, number in run.outcomes.items() if one in _LEFT_OUT)
+    of_them = f" ({left_out:,} of them never sent to)" if 0 < left_out < nodes else ""
+    text = f"Asks for a new {run.operation.value} of {told} of {run.environment}{of_them}, to be approved anew."
     dialog = confirm(f"Ask again for {told}?", text, yes="Ask for it", no="Not now")
     return acts.do(Verb.RETRY, f"Plan for {told}"[:75], run.id, confirm=dialog)
 

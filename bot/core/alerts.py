@@ -172,6 +172,11 @@ class Alert:
         return max(sign.at for sign in self.signs)
 
     @property
+    def told_at(self) -> datetime:
+        """When people were told of the newest of its signs."""
+        return max(sign.heard_at for sign in self.signs)
+
+    @property
     def reason(self) -> str:
         """What happened, in words."""
         nodes = counted(len(self.nodes), "node")

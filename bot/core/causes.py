@@ -235,7 +235,7 @@ def failed_run(was: NodeState, now: NodeState, evidence: Evidence) -> RunOnNodes
 def _failed_on(now: NodeState, evidence: Evidence) -> RunOnNodes | None:
     """The last Install of ours on the node, None where it succeeded there or somebody else's came later."""
     last = _last([run for run in evidence.runs if run.installs and now.key in run.nodes])
-    if last is None or now.key in last.helped or _installed_since(now, last.ended_at):
+    if last is None or now.key in last.helped or installed_since(now, last.ended_at):
         return None
     return last
 
@@ -243,14 +243,15 @@ def _failed_on(now: NodeState, evidence: Evidence) -> RunOnNodes | None:
 def _run_on(now: NodeState, evidence: Evidence) -> str:
     """The last Install of ours on the node, empty where there is none or somebody else's came later."""
     last = _last([run for run in evidence.runs if run.installs and now.key in run.nodes])
-    return "" if last is None or _installed_since(now, last.ended_at) else last.id
+    return "" if last is None or installed_since(now, last.ended_at) else last.id
 
 
 def _last(runs: Sequence[RunOnNodes]) -> RunOnNodes | None:
     return max(runs, key=lambda run: (run.ended_at, run.id), default=None)
 
 
-def _installed_since(now: NodeState, moment: datetime) -> bool:
+def installed_since(now: NodeState, moment: datetime) -> bool:
+    """Whether the last operation on the node is an Install that ended after that moment."""
     end = now.operation_end_time
     return now.operation == "Install" and end is not None and end > moment
 
@@ -270,7 +271,7 @@ def why_better(was: NodeState, now: NodeState | None, evidence: Evidence) -> Why
     run = _helpful_run(was, now, closed, evidence)
     if run is not None:
         return Remedy.RUN, run.id, closed
-    if _installed_since(now, evidence.known_until(was)):
+    if installed_since(now, evidence.known_until(was)):
         ours = _our_install(now, evidence)
         return (Remedy.RUN, ours.id, closed) if ours is not None else (Remedy.INSTALL, "", closed)
     if was.status is Status.NON_COMPLIANT and was.baseline_id != now.baseline_id:
@@ -293,7 +294,7 @@ def _helpful_run(
             and (not closed or any(_closed_after(one, run.started_at) for one in closed))
         ]
     )
-    return None if last is None or _installed_since(now, last.ended_at) else last
+    return None if last is None or installed_since(now, last.ended_at) else last
 
 
 def _our_install(now: NodeState, evidence: Evidence) -> RunOnNodes | None:

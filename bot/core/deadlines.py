@@ -209,8 +209,8 @@ def _forecast(
     days = length // DAY
     if length < LEAST_HISTORY:
         return None, f"too little data: {counted(days, 'day')} of history, 7 are needed"
-    done = f"{counted(closed, 'overdue patch was', 'overdue patches were')} closed"
-    told = f"in {counted(days, 'day')} {done} and {became:,} became overdue"
+    fixed = counted(closed, "overdue patch was", "overdue patches were")
+    told = f"in {days} days {fixed} closed and {became:,} became overdue"
     if closed <= became:
         return None, f"not converging: {told}"
     left = breached * length / (closed - became)

@@ -70,12 +70,33 @@ class ChangeGroup(Report):
     more_patches: int = 0
 
 
+class Ready(Report):
+    """What an Install can bring of what is past its deadline (`breached`) or due within 24 hours; patches on nodes."""
+
+    breached: int = 0
+    breached_nodes: int = 0
+    due_today: int = 0
+
+
+class Hindered(Report):
+    """Patches past their deadline or due within 24 hours that no Install can bring at present, and why.
+
+    "not_approved": the node's baseline does not approve it; "rejected": it is installed, and the baseline rejects it;
+    "offline": the node's agent does not answer; "no_data": the node has to be scanned first; "reboot": the patch
+    waits for one.
+    """
+
+    why: Literal["offline", "not_approved", "rejected", "no_data", "reboot"]
+    patches: int
+    nodes: int
+
+
 class DueRow(Report):
     """The open patches of one class that are past their deadline, or will be within a week; waived ones left out.
 
     `breached`, `due` (the next seven days) and `due_today` (24 hours of those) count patches on nodes, the others nodes
     and patches by id. `newly_breached` are those whose deadline passed since the last digest. `urgent` are the ids of
-    what is past its deadline or due within 24 hours.
+    what an Install can bring of what is past its deadline or due within 24 hours.
     """
 
     severity: Literal["critical", "important", "other"]
@@ -90,6 +111,15 @@ class DueRow(Report):
     more_patches: int = 0
     urgent: tuple[str, ...] = ()
     more_urgent: int = 0
+    ready: Ready = Ready()
+    hindered: tuple[Hindered, ...] = ()
+
+
+class FailedInstall(Report):
+    """Nodes on which the last Install failed, and that are non-compliant. `run` is ours, empty where it was none."""
+
+    run: str
+    nodes: int
 
 
 class Part(Report):
@@ -107,6 +137,7 @@ class Part(Report):
     joined: int = 0
     left: int = 0
     due: tuple[DueRow, ...] = ()
+    failing: tuple[FailedInstall, ...] = ()
     without_data: tuple[NamedNode, ...] = ()
     without_data_more: int = 0
     details_missing: int = 0

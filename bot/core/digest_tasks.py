@@ -9,18 +9,19 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bot.core.causes import Cause
 from bot.core.digest_reports import DigestReport, DueRow, OwnerPart, Part
 from bot.core.digest_words import (
     LINES,
     approval_line,
     beside,
+    in_one_line,
     nodes_not_known,
     run_line,
     soon_line,
     waiver_line,
 )
 from bot.core.runs import RunState
+from bot.core.summaries import about_gap
 from bot.core.wording import counted, listed, span
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
@@ -49,7 +50,8 @@ def owner_to_do(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
 
 def _work(report: DigestReport, part: Part, owner: str = "") -> Iterable[str]:
     urgent = (*_patching(report.environment, part, owner),)
-    yield from urgent or _not_urgent(report, part, owner)
+    waits = any(row.hindered for row in part.due)
+    yield from urgent or (() if waits else _not_urgent(report, part, owner))
     yield from _looking(report.environment, part, owner)
 
 
@@ -89,12 +91,43 @@ def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
     for row in part.due:
         how = _install(environment, row, owner)
         patches = f"{row.severity} patch", f"{row.severity} patches"
-        if row.breached:
-            late = f"{counted(row.breached, *patches)} past the deadline on {counted(row.breached_nodes, 'node')}"
-            soon = f", and {row.due_today:,} due within 24 hours" if row.due_today else ""
+        ready = row.ready
+        if ready.breached:
+            late = f"{counted(ready.breached, *patches)} past the deadline on {counted(ready.breached_nodes, 'node')}"
+            soon = f", and {ready.due_today:,} due within 24 hours" if ready.due_today else ""
             yield f"Install now: {late}{soon}{how}."
-        elif row.due_today:
-            yield f"Install today: {counted(row.due_today, *patches)} due within 24 hours{how}."
+        elif ready.due_today:
+            yield f"Install today: {counted(ready.due_today, *patches)} due within 24 hours{how}."
+    for row in part.due:
+        yield from _hindered(environment, row, owner)
+
+
+_HINDRANCES: Final = {
+    "not_approved": (
+        "Approve {patches} due in the baseline of {nodes}, which no Install brings before",
+        "available_security_update",
+    ),
+    "rejected": (
+        "Remove {patches} that the baseline of {nodes} rejects, due as well",
+        "installed_rejected",
+    ),
+    "offline": (
+        "Bring back {nodes} without an answer of the agent, {patches} due there",
+        "connection_lost",
+    ),
+}
+"""What is to be done before, and the nodes' `state:`. Scans and reboots that are needed are asked for anyway."""
+
+
+def _hindered(environment: str, row: DueRow, owner: str) -> Iterable[str]:
+    for one in row.hindered:
+        if one.why not in _HINDRANCES:
+            continue
+        what, state = _HINDRANCES[one.why]
+        patches = counted(one.patches, f"{row.severity} patch", f"{row.severity} patches")
+        said = what.format(patches=patches, nodes=counted(one.nodes, "node"))
+        how = _how(f"nodes {environment} state:{state}", owner)
+        yield f"{said}{how}."
 
 
 def _install(environment: str, row: DueRow, owner: str) -> str:
@@ -113,14 +146,13 @@ def _how(sentence: str, owner: str) -> str:
 
 def _looking(environment: str, part: Part, owner: str = "") -> Iterable[str]:
     now = part.now
-    failed = [one for one in part.worse if one.why is Cause.FAILED_INSTALL]
-    for group in failed[:LINES]:
+    for one in part.failing[:LINES]:
         how = _how(f"nodes {environment} state:failed", owner)
-        if group.about:
-            how = f": `/patch run {group.about}`"
-        yield f"See why the Install failed on {counted(group.nodes, 'node')}{how}."
-    if len(failed) > LINES:
-        more = counted(len(failed) - LINES, "more run")
+        if one.run:
+            how = f": `/patch run {one.run}`"
+        yield f"See why the Install failed on {counted(one.nodes, 'node')}{how}."
+    if len(part.failing) > LINES:
+        more = counted(len(part.failing) - LINES, "more run")
         yield f"See why the Install failed in {more}: `/patch runs {environment}`."
     if now.pending_reboot:
         nodes = counted(now.pending_reboot, "node")
@@ -136,6 +168,8 @@ def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
     broken = part.now.nodes.non_compliant
     if broken:
         due, unknown = "Nothing is due today", nodes_not_known(part)
+        if not part.now.complete:
+            due = "What is due today is not known where nothing could be read"
         if unknown:
             due = f"What is due today is not known for {counted(unknown, 'node')}"
         if not report.deadlines:
@@ -148,14 +182,21 @@ def _not_urgent(report: DigestReport, part: Part, owner: str) -> Iterable[str]:
 
 def unchanged_line(report: DigestReport, part: Part, about: str) -> str:
     """A digest in which nothing changed, in one line; `about` is the environment, or whose part of it."""
-    now = part.now
     since = part.before.at if part.before else report.as_of
-    aside = beside(report) if part is report.fleet else ""
-    return (
-        f"{about}: unchanged for {span(report.composed_at - since)}: {now.compliance_percent} % of"
-        f" {counted(now.nodes.total, 'node')} compliant, {now.nodes.non_compliant:,} non-compliant,"
-        f" {now.nodes.unknown:,} unknown.{f' {aside}' if aside else ''}"
-    )
+    aside = (beside(report) if part is report.fleet else "", _failed(report.environment, part))
+    told = "".join(f" {one}" for one in aside if one)
+    return f"{about}: unchanged for {span(report.composed_at - since)}: {in_one_line(part)}.{told}"
+
+
+def _failed(environment: str, part: Part) -> str:
+    """That an Install failed and still is to be seen to, short enough for a day on which nothing changed."""
+    if not part.failing:
+        return ""
+    nodes = sum(one.nodes for one in part.failing)
+    runs = [one.run for one in part.failing if one.run]
+    how = f"run {runs[0]}" if len(part.failing) == 1 and runs else f"runs {environment}"
+    how = how if runs else f"nodes {environment} state:failed"
+    return f"An Install failed on {counted(nodes, 'node')} of these: `/patch {how}`."
 
 
 def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str, ...]:
@@ -174,7 +215,12 @@ def still_open(report: DigestReport, *, missed: Sequence[str] = ()) -> tuple[str
 
 def owner_still_open(report: DigestReport, one: OwnerPart) -> tuple[str, ...]:
     """The same for the nodes of an owner."""
-    return (*_patching(report.environment, one.part, one.owner), *_later(report, one.part))
+    return (
+        *_patching(report.environment, one.part, one.owner),
+        *_later(report, one.part),
+        *(about_gap(gap, report.composed_at) for gap in report.gaps),
+        *report.notices,
+    )
 
 
 def _later(report: DigestReport, part: Part) -> Iterable[str]:

@@ -90,6 +90,17 @@ def share(part: Part) -> str:
     return f"{told} ({signed(points)})" if points else f"{told} (as before)"
 
 
+def in_one_line(part: Part) -> str:
+    """The percentage and the counts; what there is instead where there is no percentage to be told."""
+    now = part.now
+    if now.compliance_percent is None or now.nodes.total == now.unknown_reasons.unreadable:
+        return share(part)
+    return (
+        f"{now.compliance_percent} % of {counted(now.nodes.total, 'node')} compliant,"
+        f" {now.nodes.non_compliant:,} non-compliant, {now.nodes.unknown:,} unknown"
+    )
+
+
 def signed(number: float) -> str:
     """ "+3", "−1.4", "±0"."""
     if not number:
@@ -256,9 +267,11 @@ def nothing_due(report: DigestReport, part: Part) -> str:
     if not report.deadlines:
         return "What is due is not known: there is no history of patches, or it cannot be read."
     nodes, unknown = part.now.nodes.total, nodes_not_known(part)
+    others = "; on the others nothing is past its deadline or due this week"
+    if not unknown and not part.now.complete:
+        return f"What is due is not known where nothing could be read{others if nodes else ''}."
     if not unknown:
         return "Nothing is past its deadline, and nothing is due this week."
-    others = "; on the others nothing is past its deadline or due this week"
     return f"What is due is not known for {counted(unknown, 'node')}{others if unknown < nodes else ''}."
 
 
@@ -304,7 +317,8 @@ def run_line(one: RunLine) -> str:
     if one.clean is not None and not one.rehearsal:
         told += f": {one.clean:,} of {one.nodes:,} clean by the scan after it"
         if one.closed or one.still_open:
-            told += f", {one.closed or 0:,} patches closed, {one.still_open or 0:,} still open"
+            closed = counted(one.closed or 0, "patch", "patches")
+            told += f", {closed} closed, {one.still_open or 0:,} still open"
         if one.not_back:
             told += f", {one.not_back:,} not back after the reboot"
     return f"{told}{f' ({one.why})' if one.why else ''}."

@@ -10,7 +10,17 @@ from typing import Final, Protocol, TypeAlias, get_args
 
 from bot.core.causes import View
 from bot.core.comparing import Change, Group, grouped, moves, patch_id
-from bot.core.digest_reports import ChangeGroup, DueRow, NamedNode, Part, PatchTally, Standing
+from bot.core.digest_reports import (
+    ChangeGroup,
+    DueRow,
+    FailedInstall,
+    Hindered,
+    NamedNode,
+    Part,
+    PatchTally,
+    Ready,
+    Standing,
+)
 from bot.core.figures import percent
 from bot.core.history import Exposure, NodeState
 from bot.core.judgement import Reason, Status
@@ -44,7 +54,8 @@ DueOf: TypeAlias = Callable[[Exposure], DueDate | None]
 class Seen:
     """All that a part is made of. `exposures` are the open ones, `since` is the last digest.
 
-    `known` are the ends of the operations whose patches are read, None where there is no history of patches.
+    `known` are the ends of the operations whose patches are read, None where there is no history of patches. `failing`
+    are the nodes on which the last Install failed, see `failing.py`; `offline` those whose agent does not answer.
     """
 
     before: View | None
@@ -55,6 +66,8 @@ class Seen:
     since: datetime | None
     now: datetime
     known: Mapping[NodeKey, datetime] | None = None
+    failing: Mapping[NodeKey, str] = field(default_factory=dict)
+    offline: frozenset[NodeKey] = frozenset()
 
 
 def whole(seen: Seen) -> Part:
@@ -81,6 +94,7 @@ def whole(seen: Seen) -> Part:
         joined=joined,
         left=left,
         due=due,
+        failing=_failing(seen),
         without_data=tuple(_without_data(one) for one in dark[:NAMED]),
         without_data_more=max(0, len(dark) - NAMED),
         details_missing=(
@@ -115,8 +129,16 @@ def of_owner(seen: Seen, owner: str) -> Part:
             seen.since,
             seen.now,
             seen.known,
+            seen.failing,
+            seen.offline,
         )
     )
+
+
+def _failing(seen: Seen) -> tuple[FailedInstall, ...]:
+    tally = Counter(seen.failing[one.key] for one in seen.after.nodes if one.key in seen.failing)
+    ranked = sorted(tally.items(), key=lambda pair: (not pair[0], -pair[1], pair[0]))
+    return tuple(FailedInstall(run=run, nodes=nodes) for run, nodes in ranked)
 
 
 def standing(view: View) -> Standing:
@@ -160,13 +182,29 @@ def details_missing(nodes: Iterable[NodeState], known: Mapping[NodeKey, datetime
 
 def due_rows(seen: Seen) -> tuple[DueRow, ...]:
     """What is past its deadline or will be within a week, by class, the most urgent first."""
-    counted = {one.key for one in seen.after.nodes if one.status is not Status.STOPPED}
+    counted = {one.key: one for one in seen.after.nodes if one.status is not Status.STOPPED}
     found = {name: _Due() for name in CLASSES}
     for one in seen.exposures:
         due = seen.due_of(one) if one.is_open and one.key in counted else None
         if due is not None and due.at <= seen.now + WEEK:
-            found[due.severity].add(one, due.at, seen)
+            found[due.severity].add(one, due.at, seen, _hindrance(one, counted[one.key], seen))
     return tuple(due.row(name) for name, due in found.items() if due.patches)
+
+
+_HINDRANCES: Final = {
+    "availablesecurityupdate": "not_approved",
+    "installedrejected": "rejected",
+    "installedpendingreboot": "reboot",
+}
+
+
+def _hindrance(one: Exposure, node: NodeState, seen: Seen) -> str:
+    """Why no Install can bring the patch at present, as pre-flight would say; empty where one can."""
+    if one.key in seen.offline:
+        return "offline"
+    if node.status is Status.UNKNOWN:
+        return "no_data"
+    return _HINDRANCES.get(one.patch.state.casefold(), "")
 
 
 @dataclass(slots=True)
@@ -182,11 +220,14 @@ class _Due:
     soon: set[NodeKey] = field(default_factory=set)
     patches: Counter[str] = field(default_factory=Counter)
     urgent: Counter[str] = field(default_factory=Counter)
+    ready: Counter[str] = field(default_factory=Counter)
+    ready_late: set[NodeKey] = field(default_factory=set)
+    hindered: dict[str, list[NodeKey]] = field(default_factory=dict)
 
-    def add(self, one: Exposure, at: datetime, seen: Seen) -> None:
+    def add(self, one: Exposure, at: datetime, seen: Seen, hindrance: str) -> None:
         self.patches[patch_id(one.patch)] += 1
         if at <= seen.now + DAY:
-            self.urgent[patch_id(one.patch)] += 1
+            self._urgent(one, hindrance, late=at <= seen.now)
         if at <= seen.now:
             self.breached += 1
             self.newly_breached += seen.since is not None and at > seen.since
@@ -196,6 +237,15 @@ class _Due:
         self.due_today += at <= seen.now + DAY
         self.soon.add(one.key)
         self.next_due = min(at, self.next_due or at)
+
+    def _urgent(self, one: Exposure, hindrance: str, *, late: bool) -> None:
+        if hindrance:
+            self.hindered.setdefault(hindrance, []).append(one.key)
+            return
+        self.urgent[patch_id(one.patch)] += 1
+        self.ready["breached" if late else "due_today"] += 1
+        if late:
+            self.ready_late.add(one.key)
 
     def row(self, severity: str) -> DueRow:
         ranked, urgent = _ranked(self.patches), _ranked(self.urgent)
@@ -212,6 +262,11 @@ class _Due:
             more_patches=max(0, len(ranked) - PATCHES),
             urgent=tuple(name for name, _ in urgent[:PATCHES]),
             more_urgent=max(0, len(urgent) - PATCHES),
+            ready=Ready(breached_nodes=len(self.ready_late), **self.ready),
+            hindered=tuple(
+                Hindered(why=why, patches=len(keys), nodes=len(set(keys)))
+                for why, keys in self.hindered.items()
+            ),
         )
 
 

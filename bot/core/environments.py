@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+UNKNOWN_ACCOUNT = "self"
+"""By what the nodes of an account go whose id nobody could tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

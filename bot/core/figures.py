@@ -274,4 +274,5 @@ def gap_row(gap: Gap) -> GapRow:
         nodes=gap.nodes,
         last_read_at=gap.last_read_at,
         hint=gap.hint,
+        partial=gap.partial,
     )

@@ -100,12 +100,14 @@ class Observation:
     `unread` says why the state could not be read (AWS's words, shortened), empty when it was read.
     `counts_available_security_updates` is True when the Windows baseline that judged the node counts security
     updates that are available but not approved as non-compliant (AvailableSecurityUpdatesComplianceStatus).
+    `undecided` is True where the node has such updates and that baseline could not be read.
     """
 
     node: ManagedNode
     state: PatchState | None = None
     unread: str = ""
     counts_available_security_updates: bool = False
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from bot.core.selection import Filter
 CONCURRENCY = re.compile(r"[1-9][0-9]{0,6}|[1-9][0-9]?%|100%")
 ERRORS = re.compile(r"0|[1-9][0-9]{0,6}|[0-9]%|[1-9][0-9]%|100%")
 """What SendCommand takes as MaxConcurrency and MaxErrors (SSM API reference, SendCommand)."""
+ALERT_ID = re.compile(r"A-[0-9]{1,10}")
+DIGEST_ID = re.compile(r"D-[0-9]{1,10}/[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_REFERENCE = re.compile(f"(?:{ALERT_ID.pattern}|{DIGEST_ID.pattern})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,9 @@ class Proposal:
     """What to do, where, and how carefully. None and empty stand for the defaults of the fleet's size.
 
     `only_patches` (KB numbers, package names or CVE ids) picks the nodes that miss one of them. `only_nodes` names the
-    nodes instead of the filter; so does `named`, as it was typed: ids of nodes and of alerts, by comma. `seen` is how
-    many nodes the person saw when they asked.
+    nodes whatever their state; so does `named`, as it was typed: ids of nodes, alerts and digests, by comma. Where both
+    are given, `only_nodes` counts, and `named` says what it is asked for. `seen` is how many nodes the person saw when
+    they asked.
     """
 
     environment: str
@@ -41,6 +45,19 @@ class Proposal:
     reason: str = ""
     ticket: str = ""
     seen: int | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is `named`, each once; ids of alerts and digests in capitals."""
+        words = [word.strip() for word in self.named.split(",")]
+        return tuple(
+            dict.fromkeys(one.upper() if _REFERENCE.fullmatch(one) else one for one in words if one)
+        )
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """The alerts from which it is asked for."""
+        return tuple(word for word in self.words if ALERT_ID.fullmatch(word))
 
     def body(self) -> Mapping[str, Any]:
         """As plain data, for the inbox."""

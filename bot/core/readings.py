@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.core.environments import Target
-from bot.core.nodes import Observation
+from bot.core.environments import UNKNOWN_ACCOUNT, Target
+from bot.core.nodes import NodeKey, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Gap:
 
     `nodes` is how many nodes that concerns as far as anybody knows; `last_read_at` is when they were last read
     (None: never, so nobody knows how many there are). `passing` is True for what may be over at any moment (a throttle,
-    a time-out), False for a refusal, which lasts until somebody acts.
+    a time-out), False for a refusal, which lasts until somebody acts. `partial` is True where the rest was read.
     """
 
     account: str
@@ -25,11 +27,16 @@ class Gap:
     last_read_at: datetime | None = None
     hint: str = ""
     passing: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TargetReading:
-    """One account and Region, as read at `read_at` (None: it has never been read)."""
+    """One account and Region, as read at `read_at` (None: it has never been read).
+
+    `undecided` are the ids of nodes of which nobody could tell whether they belong, with the reason of the gap that
+    says so; `unowned` are those whose owner could not be read. Both are for `completed`, and kept nowhere.
+    """
 
     target: Target
     account: str
@@ -37,6 +44,8 @@ class TargetReading:
     observations: tuple[Observation, ...] = ()
     gaps: tuple[Gap, ...] = ()
     notices: tuple[str, ...] = ()
+    undecided: Mapping[str, str] = field(default_factory=dict)
+    unowned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +92,16 @@ def known_since(last: TargetReading) -> datetime | None:
 def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
     """A reading whose unread nodes have the patch state of the last reading; they stay unknown.
 
-    What was known of them is old, not gone: the gap says how old.
+    So do those that belonged then, where nobody can tell now. What was known of them is old, not gone: the gap says how
+    old. An owner who could not be read is that of the last reading.
     """
-    if last is None or not now.gaps:
+    if last is None:
+        return now
+    now = _named(now, last)
+    if not (now.gaps or now.unowned):
         return now
     before = {seen.node.key: seen for seen in last.observations}
+    now = replace(now, observations=tuple(_owned(seen, now, before) for seen in now.observations))
     observations = tuple(
         replace(
             seen,
@@ -100,9 +114,46 @@ def completed(now: TargetReading, last: TargetReading | None) -> TargetReading:
         else seen
         for seen in now.observations
     )
+    belonged = tuple(
+        replace(seen, unread=now.undecided[seen.node.instance_id])
+        for seen in last.observations
+        if seen.node.instance_id in now.undecided
+    )
+    counted = Counter(seen.unread for seen in belonged if not seen.node.stopped)
     since = known_since(last)
-    gaps = tuple(gap if gap.last_read_at else replace(gap, last_read_at=since) for gap in now.gaps)
-    return replace(now, observations=observations, gaps=gaps)
+    gaps = tuple(
+        replace(
+            gap,
+            nodes=gap.nodes + counted[gap.reason],
+            last_read_at=gap.last_read_at or since,
+        )
+        for gap in now.gaps
+    )
+    return replace(now, observations=(*observations, *belonged), gaps=gaps)
+
+
+def _named(now: TargetReading, last: TargetReading) -> TargetReading:
+    """By the account of the last reading where nobody could tell it now: else every node would be another one."""
+    account = last.account
+    if now.account != UNKNOWN_ACCOUNT or account in {"", UNKNOWN_ACCOUNT}:
+        return now
+    return replace(
+        now,
+        account=account,
+        observations=tuple(
+            replace(seen, node=replace(seen.node, account=account)) for seen in now.observations
+        ),
+        gaps=tuple(replace(gap, account=account) for gap in now.gaps),
+    )
+
+
+def _owned(
+    seen: Observation, now: TargetReading, before: Mapping[NodeKey, Observation]
+) -> Observation:
+    known = before.get(seen.node.key)
+    if known is None or seen.node.instance_id not in now.unowned:
+        return seen
+    return replace(seen, node=replace(seen.node, owner=known.node.owner))
 
 
 def failed(target: Target, last: TargetReading | None, gap: Gap) -> TargetReading:

@@ -156,7 +156,14 @@ def ending(
     return state, why
 
 
-_ASKED_AGAIN = frozenset({NodeOutcome.FAILED, NodeOutcome.TIMED_OUT, NodeOutcome.UNDELIVERABLE})
+_ASKED_AGAIN = frozenset(
+    {
+        NodeOutcome.FAILED,
+        NodeOutcome.TIMED_OUT,
+        NodeOutcome.UNDELIVERABLE,
+        NodeOutcome.SKIPPED,
+    }
+)
 
 
 _ENDED = frozenset({NodeOutcome.SUCCESS.value, NodeOutcome.CANCELLED.value})
@@ -174,10 +181,13 @@ class _Ended(Protocol):
 
 
 def again(ended: Iterable[_Ended], receipt: Mapping[str, Any] | None) -> frozenset[NodeKey]:
-    """The nodes that surely did not get what the run was for: they failed, or the scan after it found them not clean.
+    """The nodes that surely did not get what the run was for: they failed, were never sent to, or the scan after it
+    found them not clean. None of a rehearsal, which was for nothing else.
 
     What is not known of is not among them, and never asked for again by itself.
     """
+    if receipt is not None and receipt["rehearsal"]:
+        return frozenset()
     failed = {
         NodeKey(one.account, one.region, one.instance_id)
         for one in ended
@@ -237,6 +247,7 @@ def receipt(
     """
     started, ended = run.started_at, run.ended_at
     nodes = _counts(plan, results, rescans)
+    scan = plan.operation is Operation.SCAN  # is its own proof: its outcomes tell the reason
     return {
         "schema": SCHEMA,
         "run": run.id,
@@ -258,7 +269,7 @@ def receipt(
         "started_at": started.isoformat() if started else None,
         "ended_at": ended.isoformat() if ended else None,
         "duration_seconds": int((ended - started).total_seconds()) if started and ended else None,
-        "not_scanned_because": because if nodes["unproven"] else "",
+        "not_scanned_because": because if nodes["unproven"] and not scan else "",
         "nodes": nodes,
         "patches": _patches(plan, results, rescans),
         "cves": _cves(plan, results, rescans),

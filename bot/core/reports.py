@@ -67,7 +67,10 @@ class NodesWith(Report):
 
 
 class GapRow(Report):
-    """An account and Region that could not be read, and how old what is known of it is."""
+    """An account and Region that could not be read, and how old what is known of it is.
+
+    `partial` is true where the rest of it was read.
+    """
 
     account: str
     region: str
@@ -75,6 +78,7 @@ class GapRow(Report):
     nodes: int = 0
     last_read_at: datetime | None = None
     hint: str = ""
+    partial: bool = False
 
 
 class NodeRow(Report):

@@ -73,6 +73,14 @@ def open_patches(one: Judged, patches: Sequence[Patch]) -> tuple[Patch, ...]:
     return tuple(patch for patch in patches if patch.state in states)
 
 
+def is_of_later(state: PatchState, patches: Sequence[Patch]) -> bool:
+    """Whether the list cannot be that of the operation the state speaks of, as it lacks what that one found missing.
+
+    AWS has the latest list only. An Install that ended since lists nothing as missing: that closes no hole.
+    """
+    return state.missing > 0 and not any(patch.state == "Missing" for patch in patches)
+
+
 def may_have_open_patches(one: Judged) -> bool:
     """Whether the counters of the node's last operation speak of any, however old it is."""
     state = one.seen.state

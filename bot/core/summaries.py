@@ -136,10 +136,13 @@ def short_platform(platform: str) -> str:
 def about_gap(row: GapRow, now: datetime) -> str:
     """A gap in words: where, why, what it hides as far as anybody knows, what to do."""
     where = f"{row.account}/{row.region}" if row.account else row.region
-    return f"{where}: {row.reason.rstrip('.')}. {_hidden(row, now)} {row.hint}".strip()
+    told = (f"{where}: {row.reason.rstrip('.')}.", _hidden(row, now), row.hint)
+    return " ".join(part for part in told if part)
 
 
 def _hidden(row: GapRow, now: datetime) -> str:
+    if row.partial and not row.nodes:
+        return ""
     if never_read(row):
         return "Never read: how many nodes it has is not known, none of them is in these figures."
     known = (
@@ -202,8 +205,8 @@ def critical_in_words(report: StatusReport) -> str:
 
 def gaps_in_short(gaps: Sequence[GapRow]) -> str:
     """What could not be read: "us-east-1 could not be read"; empty where all was read."""
-    whole = [gap for gap in gaps if gap.last_read_at is not None or not gap.nodes]
-    parts = [gap for gap in gaps if gap not in whole]
+    whole = [gap for gap in gaps if not gap.partial]
+    parts = [gap for gap in gaps if gap.partial]
     return listed(
         f"{_places(some)} could not be read{how}"
         for some, how in ((whole, ""), (parts, " fully"))
@@ -260,7 +263,7 @@ def _compliant(report: StatusReport) -> str:
 def _of_total(report: StatusReport) -> str:
     """The denominator; where a part was never read it is only what is known."""
     if any(never_read(gap) for gap in report.gaps):
-        return f"{report.nodes.total:,} known nodes"
+        return counted(report.nodes.total, "known node")
     return counted(report.nodes.total, "node")
 
 

@@ -120,9 +120,15 @@ def breached(report: TrendReport) -> str:
         return ""
     parts = [f"{row.breached:,} {row.severity}" for row in report.deadlines if row.breached]
     if not parts:
-        return "no patch is past its deadline"
+        return f"no{'' if _all_known(report) else ' known'} patch is past its deadline"
     late = sum(row.breached for row in report.deadlines)
     return f"{listed(parts)} {'patch is' if late == 1 else 'patches are'} past the deadline"
+
+
+def _all_known(report: TrendReport) -> bool:
+    last = report.points[-1] if report.points else None
+    whole = last is None or (last.complete and not last.nodes.unknown)
+    return whole and not report.details_missing
 
 
 def caveats(report: TrendReport) -> Iterator[str]:

@@ -21,6 +21,7 @@ from bot.core.runs import RUN, NodeOutcome
 from bot.core.selection import EVERY_STATE, Filter
 from bot.core.wording import counted, span
 from bot.services import noticing
+from bot.services.alert_log import REQUESTED, alerts_behind
 from bot.services.intake import Effect, Handler, Refusal
 from bot.services.preflight import Excluded
 from bot.services.surveying import AHEAD, Surveyor
@@ -59,7 +60,10 @@ class Asking:
         return self._ask(person, proposal_from(body["proposal"]))
 
     def retry_failed(self, person: Person, body: Mapping[str, Any]) -> Effect:
-        """The nodes of an ended run that surely failed, as a request of its own. Unknown ones are not retried."""
+        """The nodes of an ended run that surely did not get what it was for, as a request of its own.
+
+        Unknown ones are not retried.
+        """
         run = self._ledger.run(str(body["run"]))
         if run is None:
             raise Refusal("there is no such run")
@@ -72,7 +76,7 @@ class Asking:
         failed = self._failed(run.id)
         if not failed:
             raise Refusal(
-                "no node of it surely failed or is known not to be clean, so there is nothing to retry",
+                "no node of it surely failed, was left out or is known not to be clean, so there is nothing to retry",
                 subject=subject,
             )
         proposal = Proposal(
@@ -80,10 +84,12 @@ class Asking:
             operation=plan.operation,
             filter=Filter(state=EVERY_STATE),
             only_nodes=failed,
+            named=",".join(alerts_behind(self._ledger, before.id)),
             only_patches=plan.only_patches,
             reboot_option=plan.reboot_option,
             reason=f"Again for {counted(len(failed), 'node')} of {run.id}: {before.reason}"[:500],
             ticket=before.ticket,
+            seen=len(failed),
         )
         return self._ask(person, proposal)
 
@@ -144,6 +150,9 @@ class Asking:
         entries = [*move.entries, *_left_out(move.request, left_out)]
         change.add_request(move.request, plan, entries)
         noticing.show(change, noticing.about_request(move.request, rules))
+        for alert_id in proposal.alerts:
+            change.audit(Entry(REQUESTED, person.id, f"alert/{alert_id}", {"request": request.id}))
+            noticing.show(change, noticing.about_alert(alert_id, rules))
         return _told(move.request, plan, proposal, rules)
 
 

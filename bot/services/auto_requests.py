@@ -5,7 +5,6 @@ The request goes the way of every other one: read anew, checked, sealed, and the
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,7 +13,7 @@ from typing import Final
 from bot.core.alerts import Alert, AlertKind
 from bot.core.audit import Entry
 from bot.core.errors import Conflict, PatchbotError, StorageError
-from bot.core.ledger import Change, Ledger
+from bot.core.ledger import Ledger
 from bot.core.plans import Operation
 from bot.core.ports import Clock
 from bot.core.proposals import Proposal
@@ -22,7 +21,7 @@ from bot.core.rules import ChangeRules
 from bot.core.running import BOT
 from bot.core.selection import EVERY_STATE, Filter
 from bot.services import noticing
-from bot.services.alert_log import NOT_REQUESTED, REQUESTED, find_alert, told_alerts
+from bot.services.alert_log import NOT_REQUESTED, REQUESTED, SETTLED, find_alert, told_alerts
 from bot.services.asking import Asking
 from bot.services.intake import Refusal
 
@@ -64,7 +63,7 @@ class AutoRequests:
 
     def _was_answered(self, alert: Alert) -> bool:
         _, links = find_alert(self._ledger, alert.id)
-        return any(link.kind in {REQUESTED, NOT_REQUESTED} for link in links)
+        return any(link.kind in {REQUESTED, NOT_REQUESTED, SETTLED} for link in links)
 
     def _ask(self, alert: Alert) -> None:
         too_soon = self._too_soon(alert.environment)
@@ -74,8 +73,7 @@ class AutoRequests:
         try:
             effect = self._asking.by_itself(_proposal(alert))
             with self._ledger.change() as change:
-                told = effect.apply(change)
-                self._note(change, alert, REQUESTED, told)
+                effect.apply(change)
         except Refusal as refusal:
             self._decline(alert, refusal.reason)
         except Conflict as conflict:
@@ -96,11 +94,8 @@ class AutoRequests:
 
     def _decline(self, alert: Alert, reason: str) -> None:
         with self._ledger.change() as change:
-            self._note(change, alert, NOT_REQUESTED, reason)
-
-    def _note(self, change: Change, alert: Alert, kind: str, told: str) -> None:
-        change.audit(Entry(kind, BOT, f"alert/{alert.id}", {"told": told}))
-        noticing.show(change, noticing.about_alert(alert.id, self._rules[alert.environment]))
+            change.audit(Entry(NOT_REQUESTED, BOT, f"alert/{alert.id}", {"told": reason}))
+            noticing.show(change, noticing.about_alert(alert.id, self._rules[alert.environment]))
 
 
 def _proposal(alert: Alert) -> Proposal:
@@ -109,14 +104,6 @@ def _proposal(alert: Alert) -> Proposal:
         operation=Operation.INSTALL,
         filter=Filter(state=EVERY_STATE),
         only_nodes=alert.nodes,
+        named=alert.id,
         reason=f"{alert.id}: {alert.reason}",
     )
-
-
-def answer_to(alert_id: str, ledger: Ledger) -> tuple[bool, str]:
-    """Whether patchbot asked for an Install after that alert, and what came of it; empty where it did not try."""
-    _, links = find_alert(ledger, alert_id)
-    for link in reversed(links):
-        if link.kind in {REQUESTED, NOT_REQUESTED}:
-            return link.kind == REQUESTED, str(json.loads(link.body)["told"])
-    return False, ""

@@ -15,6 +15,7 @@ from bot.core.figures import Judged, judge_all
 from bot.core.nodes import Baseline, NodeKey, Patch
 from bot.core.ports import Clock, ComplianceGateway, Progress, ReadingStore
 from bot.core.readings import Gap, Reading, TargetReading, completed, failed
+from bot.core.snapshots import is_of_later
 
 TARGETS_AT_ONCE = 16
 RETRY_PASSING = timedelta(minutes=1)
@@ -164,13 +165,17 @@ class Compliance:
             return PatchDetails()
         end = state.operation_end_time
         kept = self._kept_patches(node.key, end)
-        if kept is not None and (not refresh or self._is_too_soon(kept[0])):
+        # Two operations without a valid time cannot be told apart.
+        asks_again = refresh or end is None
+        if kept is not None and (not asks_again or self._is_too_soon(kept[0])):
             return PatchDetails(kept[1], kept[0])
         now = self._clock()
         try:
             found = self._gateway.patches(node.key, self._target(name, node.key))
         except AwsError as error:
             return PatchDetails(gap=Gap(node.account, node.region, error.message, hint=error.hint))
+        if is_of_later(state, found):
+            return PatchDetails(found, now)
         try:
             self._store.save_patches(node.key, end, found, read_at=now)
         except PatchbotError as error:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-from bot.core.causes import Between, RunOnNodes, View
+from bot.core.causes import Between, View
 from bot.core.comparing import compare
-from bot.core.digest_reports import ApprovalLine, DigestReport, OwnerPart, RunLine
+from bot.core.digest_reports import DigestReport, OwnerPart
 from bot.core.digests import DueDate, Seen, of_owner, whole
 from bot.core.errors import PatchbotError
+from bot.core.failing import failing
 from bot.core.figures import (
     Judged,
     gap_row,
@@ -22,24 +23,20 @@ from bot.core.figures import (
     status_report,
 )
 from bot.core.history import Exposure, HistoryStore, Snapshot, SnapshotKind
-from bot.core.ledger import Ledger, why_frozen
+from bot.core.ledger import Ledger
 from bot.core.nodes import NodeKey
-from bot.core.plans import Operation
 from bot.core.ports import Progress
 from bot.core.readings import Reading
-from bot.core.runs import RUN, NodeOutcome, Run
 from bot.core.snapshots import node_state
 from bot.core.trend_reports import DeadlineRow
 from bot.services.compliance import Compliance
+from bot.services.digest_ledger import Written, written
 
 LOOK_BACK: Final = timedelta(days=35)
 """How much older than the last digest the snapshot it is compared with may be."""
 MARGIN: Final = timedelta(days=1)
 YOUNG: Final = timedelta(hours=1)
 A_DAY: Final = timedelta(days=1)
-UNTOUCHED: Final = frozenset(
-    {NodeOutcome.PENDING, NodeOutcome.RUNNING, NodeOutcome.SKIPPED, NodeOutcome.CANCELLED}
-)
 T = TypeVar("T")
 
 
@@ -57,6 +54,11 @@ class DeadlineRules(Protocol):
         ...
 
 
+def heard(_environment: str) -> str:
+    """No queue of events fails."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Past:
     """What the history knows: nothing of it where there is none."""
@@ -66,20 +68,9 @@ class _Past:
     known: Mapping[NodeKey, datetime] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What the ledger says."""
-
-    approvals: tuple[ApprovalLine, ...] = ()
-    runs: tuple[RunLine, ...] = ()
-    ended: tuple[RunLine, ...] = ()
-    evidence: tuple[RunOnNodes, ...] = ()
-    head: str = ""
-    read_only: str = ""
-
-
 class Digesting:
-    """Composes digests. `owners` are the owners with a channel of their own, by owner.
+    """Composes digests. `owners` are the owners with a channel of their own, by owner; `silence` says why no alert can
+    come of an environment at present.
 
     Without a history nothing is compared, without a ledger nothing is said of approvals and runs; both may be missing
     where nothing has run yet.
@@ -93,12 +84,14 @@ class Digesting:
         *,
         deadlines: DeadlineRules | None = None,
         owners: Mapping[str, str] | None = None,
+        silence: Callable[[str], str] = heard,
     ) -> None:
         self._compliance = compliance
         self._history = history
         self._ledger = ledger
         self._deadlines = deadlines
         self._owners = dict(owners or {})
+        self._silence = silence
 
     def compose(
         self,
@@ -121,14 +114,15 @@ class Digesting:
             reading = self._compliance.read(environment, refresh=refresh, progress=progress)
         stale_after = self._compliance.environment(environment).stale_after
         after = present(reading, judge_all(reading, now, stale_after))
-        notices = list(reading.notices)
+        notices = [*self._unheard(environment), *reading.notices]
         past = _tried(
             lambda: self._past(environment, since or now - A_DAY, now), _Past(), "history", notices
         )
         started = past.before.at if past.before is not None else since
         written = _tried(
-            lambda: self._written(environment, started, since, now), _Written(), "ledger", notices
+            lambda: self._written(environment, started, since, now), Written(), "ledger", notices
         )
+        failed = failing(after.nodes, written.installs, past.exposures)
         between = Between(past.exposures, written.evidence)
         changes = compare(past.before, after, between) if past.before is not None else ()
         still_open = tuple(one for one in past.exposures if one.is_open)
@@ -141,6 +135,8 @@ class Digesting:
             since,
             now,
             past.known,
+            failed,
+            offline(reading),
         )
         fleet = whole(seen)
         rules = self._deadlines
@@ -170,6 +166,10 @@ class Digesting:
             ),
         )
 
+    def _unheard(self, environment: str) -> Iterator[str]:
+        if reason := self._silence(environment):
+            yield f"No alert comes at present, for the queue of events is not heard: {reason}. See `/patch doctor`."
+
     def _due(self, environment: str, exposure: Exposure) -> DueDate | None:
         return self._deadlines.due(environment, exposure) if self._deadlines is not None else None
 
@@ -191,30 +191,27 @@ class Digesting:
 
     def _written(
         self, environment: str, started: datetime | None, since: datetime | None, now: datetime
-    ) -> _Written:
-        ledger = self._ledger
-        if ledger is None:
-            return _Written()
-        runs = ledger.runs(environment=environment)
-        ended = [run for run in runs if _ended_after(run, started)]
-        under_way = [run for run in runs if run.is_open]
-        return _Written(
-            tuple(_approvals(ledger, environment)),
-            tuple(_run_line(ledger, run) for run in runs if run.is_open),
-            tuple(_run_line(ledger, run) for run in ended if _ended_after(run, since)),
-            tuple(
-                found
-                for run in (*under_way, *ended)
-                if (found := _evidence(ledger, run, now)) is not None
-            ),
-            ledger.head().code,
-            why_frozen(ledger),
+    ) -> Written:
+        if self._ledger is None:
+            return Written()
+        return written(
+            self._ledger, environment, started, since, now, installs_since=now - LOOK_BACK
         )
 
 
 def present(reading: Reading, judged: Sequence[Judged]) -> View:
     """The fleet as it is, stopped nodes among the others."""
     return View(reading.as_of, not reading.gaps, tuple(node_state(one) for one in judged))
+
+
+def offline(reading: Reading) -> frozenset[NodeKey]:
+    """The nodes whose agent does not answer: nothing can be sent to them."""
+    return frozenset(
+        seen.node.key
+        for target in reading.targets
+        for seen in target.observations
+        if seen.node.ping_status != "Online"
+    )
 
 
 def _tried(read: Callable[[], T], nothing: T, what: str, notices: list[str]) -> T:
@@ -240,58 +237,3 @@ def _compared_with(kept: Sequence[Snapshot], since: datetime, now: datetime) -> 
     if older:
         return older[-1]
     return kept[0] if kept and now - kept[0].at >= YOUNG else None
-
-
-def _ended_after(run: Run, moment: datetime | None) -> bool:
-    return run.ended_at is not None and (moment is None or run.ended_at > moment)
-
-
-def _approvals(ledger: Ledger, environment: str) -> Iterator[ApprovalLine]:
-    """The requests that wait, the next to expire first."""
-    waiting = [one for one in ledger.requests(only_open=True) if one.environment == environment]
-    for one in sorted(waiting, key=lambda request: (request.expires_at, request.id)):
-        plan = ledger.plan(one.digest)
-        yield ApprovalLine(
-            id=one.id,
-            code=one.code,
-            operation=one.operation,
-            nodes=len(plan.nodes) if plan is not None else 0,
-            lacking=one.lacking,
-            created_at=one.created_at,
-            expires_at=one.expires_at,
-        )
-
-
-def _run_line(ledger: Ledger, run: Run) -> RunLine:
-    plan, receipt = ledger.plan(run.digest), ledger.receipt(run.id) or {}
-    nodes, patches = receipt.get("nodes", {}), receipt.get("patches", {})
-    return RunLine(
-        id=run.id,
-        state=run.state,
-        operation=plan.operation if plan is not None else Operation.INSTALL,
-        nodes=len(plan.nodes) if plan is not None else 0,
-        why=run.why,
-        rehearsal=run.rehearsal,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        clean=nodes.get("clean"),
-        closed=patches.get("closed"),
-        still_open=patches.get("open"),
-        not_back=nodes.get("not_back"),
-    )
-
-
-def _evidence(ledger: Ledger, run: Run, now: datetime) -> RunOnNodes | None:
-    """What a run did to which nodes, up to now where it is under way; None for one that touched none."""
-    plan = ledger.plan(run.digest)
-    if plan is None or run.started_at is None or run.rehearsal:
-        return None
-    results = [one for one in ledger.results(run.id, RUN) if one.outcome not in UNTOUCHED]
-    return RunOnNodes(
-        run.id,
-        run.started_at,
-        run.ended_at or now,
-        plan.operation is Operation.INSTALL,
-        frozenset(one.key for one in results),
-        frozenset(one.key for one in results if one.outcome is not NodeOutcome.SUCCESS),
-    )

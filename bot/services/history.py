@@ -26,7 +26,7 @@ from bot.core.plans import Operation
 from bot.core.ports import Clock
 from bot.core.readings import Reading
 from bot.core.runs import VERIFY
-from bot.core.snapshots import may_have_open_patches, open_patches, snapshot_of
+from bot.core.snapshots import is_of_later, may_have_open_patches, open_patches, snapshot_of
 from bot.core.trend_reports import DeadlineRow, TrendReport, TrendRun
 from bot.services.compliance import Compliance
 
@@ -73,6 +73,7 @@ class History:
         self._settled: dict[str, datetime] = {}
         self._tried: dict[str, datetime] = {}
         self._paused: dict[NodeKey | tuple[str, str], datetime] = {}
+        self._outdated: dict[NodeKey, datetime] = {}
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -190,6 +191,9 @@ class History:
             if details.gap is not None:
                 self._pause(one, details.gap.reason)
                 return False
+            if is_of_later(state, details.patches):
+                self._outdated[node.key] = state.operation_end_time
+                return False
             patches = open_patches(one, details.patches)
         self.store.record_patches(
             environment,
@@ -209,7 +213,9 @@ class History:
         _log.warning("The patches of %s are not known to history: %s", node.instance_id, reason)
 
     def _is_paused(self, one: Judged) -> bool:
-        node, now = one.seen.node, self._clock()
+        node, state, now = one.seen.node, one.seen.state, self._clock()
+        if state is not None and self._outdated.get(node.key) == state.operation_end_time:
+            return True  # until a reading tells the later operation
         return any(
             key in self._paused and now < self._paused[key]
             for key in (node.key, (node.account, node.region))
@@ -239,11 +245,17 @@ class History:
         )
 
     def trend(self, environment: str, days: int) -> TrendReport:
-        """How the environment stood in the last `days` days, and what is due. Costs no call. Raises NotFound."""
+        """How the environment stood in the last `days` days, and what is due. Costs no call. Raises NotFound.
+
+        It ends with the last reading, snapshot or not: the same figures as everywhere else.
+        """
         self._compliance.environment(environment)
         now = self._clock()
         since = now - max(timedelta(days=days), LOOKS_BACK + DAY)
-        snapshots = self.store.snapshots(environment, since=since)
+        snapshots = [
+            *self.store.snapshots(environment, since=since),
+            *self._newer(environment, now),
+        ]
         missing, unknown = self._unclear(environment)
         return trend_report(
             environment,
@@ -259,6 +271,13 @@ class History:
             unclear=len(missing | unknown),
             waived=partial(self._waived, environment),
         )
+
+    def _newer(self, environment: str, now: datetime) -> Sequence[Snapshot]:
+        """The last reading as a snapshot that is not kept, where it is newer than all that are."""
+        known = self._compliance.known(environment)
+        if known is None or self.store.snapshots(environment, since=known[0].as_of):
+            return ()
+        return [snapshot_of(*known, kind=SnapshotKind.DAILY)[0]] if known[0].as_of <= now else ()
 
     def _runs(self, environment: str, *, since: datetime) -> Sequence[TrendRun]:
         """The Installs that ended since then, oldest first."""
@@ -277,6 +296,8 @@ def _is_news(one: Judged, known: Mapping[NodeKey, datetime], now: datetime) -> b
     state = one.seen.state
     if one.verdict.status is Status.STOPPED or one.seen.unread or state is None:
         return False
+    if one.seen.undecided:
+        return False  # whether its available updates are open is not known: nothing closes them
     end, last = state.operation_end_time, known.get(one.seen.node.key)
     if end is None or end - now > FUTURE:
         return False  # no time that could be trusted, see bot/core/judgement.py

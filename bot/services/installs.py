@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ from bot.core.requests import Request
 from bot.core.rules import ChangeRules
 from bot.core.running import remnant
 from bot.core.runs import RUN, NodeOutcome, NodeResult, Run, RunState
+from bot.services.alert_standing import look_up
 from bot.services.planning import planned
 from bot.services.surveying import Draft, Surveyor
 
@@ -60,7 +61,18 @@ class Installs:
         if self._ledger is not None and (reason := why_frozen(self._ledger)):
             raise NotAllowed(f"Nothing can be changed now: {reason}.", hint=MEND)
         draft = self._surveyor.draft(proposal, refresh=refresh, progress=progress)
-        return plan_report(draft, self.rules(proposal.environment))
+        report = plan_report(draft, self.rules(proposal.environment))
+        seen_to = self._seen_to(proposal.alerts)
+        return report.model_copy(update={"remarks": (*seen_to, *report.remarks)})
+
+    def _seen_to(self, alert_ids: Iterable[str]) -> Iterator[str]:
+        """Of the alerts from which somebody else has opened a request already: the button was older than that."""
+        if self._ledger is not None:
+            for alert_id in alert_ids:
+                _, found = look_up(self._ledger, alert_id)
+                if found.in_hand is not None:
+                    name = found.in_hand.request.id
+                    yield f"{name} was opened from {alert_id} already and is not over: `/patch run {name}`."
 
     def approvals(self) -> ApprovalsReport:
         """The open requests, the next to expire first, and what is approved and has not started."""
@@ -317,10 +329,12 @@ def _plan(ledger: Ledger, request: Request) -> Plan:
 
 
 def _filters(proposal: Proposal) -> dict[str, str]:
-    if proposal.named:
-        return {"nodes": proposal.named}
     names = ("state", "severity", "os", "owner", "group", "region", "account", "name")
-    return {name: value for name in names if (value := str(getattr(proposal.filter, name)))}
+    found = {name: value for name in names if (value := str(getattr(proposal.filter, name)))}
+    if proposal.named:
+        found.pop("state", "")
+        return {"nodes": proposal.named, **found}
+    return found
 
 
 def _target(node: PlannedNode) -> TargetRow:

@@ -26,6 +26,9 @@ ALERT = "alert"
 DIGEST = "digest"
 OWNERS_PART = "owners_part"
 
+INSTEAD = "instead of "
+"""What the reason of a notice begins with that went to whoever asked, because its channel cannot be reached."""
+
 
 def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
     """The card where it is decided, and a direct message to whoever asked. Draw them anew after every move."""
@@ -38,6 +41,11 @@ def about_request(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
     return tuple(notices)
 
 
+def approvals(notices: Iterable[Notice], request: Request) -> tuple[Notice, ...]:
+    """Those of the messages where the request is decided, wherever they are."""
+    return tuple(one for one in notices if one.kind == APPROVAL and one.subject == request.id)
+
+
 def about_broken_glass(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:
     """Everybody is told: both channels, and each approver, those of user groups too."""
     people = (*sorted(rules.approvers.users), *sorted(rules.approvers.usergroups))
@@ -47,6 +55,17 @@ def about_broken_glass(request: Request, rules: ChangeRules) -> tuple[Notice, ..
         for place in places
         if place
     )
+
+
+def has_told_of_glass(notice: Notice, request: Request) -> bool:
+    """Whether by that message somebody else than whoever broke the glass has heard of it.
+
+    The notice of a user group is no message, only those to its members are; neither counts what the requester got
+    in the place of a channel.
+    """
+    is_message = notice.state is NoticeState.POSTED and bool(notice.ts)
+    reached = not notice.reason.startswith(INSTEAD)
+    return is_message and reached and not notice.key.endswith(f"/{request.ended_by}")
 
 
 def reminder(request: Request, rules: ChangeRules) -> tuple[Notice, ...]:

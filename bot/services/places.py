@@ -39,6 +39,12 @@ class Places:
         end = self._compliant.get(node) or self._compliant.get(node._replace(account=""))
         return end is not None and end > moment
 
+    def is_gone_since(self, node: NodeKey, moment: datetime) -> bool:
+        """Whether all that is read where the node was has been read whole after that moment, and does not have it."""
+        near = self.near(node)
+        fresh = all(each.as_of > moment and not each.gaps for each in near)
+        return bool(near) and fresh and not self.of(node)
+
     def at(self, account: str, region: str) -> tuple[str, ...]:
         """The environments that are read in that account and Region."""
         return tuple(

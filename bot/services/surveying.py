@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.core.environments import Target
 from bot.core.errors import AwsError, NotFound, StorageError, UsageError
 from bot.core.figures import Judged
+from bot.core.history import HistoryStore
 from bot.core.ledger import Ledger
 from bot.core.nodes import NodeKey, Patch
 from bot.core.plans import Document, Operation, Plan
@@ -19,10 +19,10 @@ from bot.core.proposals import Proposal
 from bot.core.readings import Gap, Reading
 from bot.core.rules import ChangeRules
 from bot.core.runs import Run
-from bot.core.selection import select
+from bot.core.selection import EVERY_STATE, select
 from bot.core.wording import counted
-from bot.services.alert_log import find_alert
 from bot.services.compliance import Compliance
+from bot.services.named_nodes import NamedNodes
 from bot.services.planning import DOCUMENT, seal
 from bot.services.preflight import Preflight, Surroundings, Window, check
 
@@ -32,7 +32,6 @@ PATCHES_SEARCHED = 500
 """Among so many nodes `patches:` looks: each is a call of its own."""
 CALLS_AT_ONCE = 8
 AHEAD = timedelta(days=14)
-ALERT_ID = re.compile(r"A-[0-9]{1,10}")
 _OPEN_PATCHES = frozenset({"Missing", "Failed"})
 
 
@@ -57,10 +56,12 @@ class Surveyor:
         *,
         rules: Mapping[str, ChangeRules],
         clock: Clock,
+        history: HistoryStore | None = None,
     ) -> None:
         self._compliance = compliance
         self._commands = commands
         self._ledger = ledger
+        self._named = NamedNodes(ledger, history)
         self._rules = dict(rules)
         self._clock = clock
 
@@ -96,10 +97,11 @@ class Surveyor:
     ) -> tuple[Sequence[Judged], list[Gap]]:
         """The nodes that are asked for, and the gaps in which more of them may hide."""
         if proposal.only_nodes or proposal.named:
-            named = set(proposal.only_nodes) or self._named(proposal, judged)
+            named = set(proposal.only_nodes) or self._named.find(proposal, judged)
+            beside = replace(proposal.filter, state=EVERY_STATE)
             places = {(key.account, key.region) for key in named}
             gaps = [gap for gap in reading.gaps if (gap.account, gap.region) in places]
-            return [one for one in judged if one.seen.node.key in named], gaps
+            return [one for one in select(judged, beside) if one.seen.node.key in named], gaps
         wanted = select(judged, proposal.filter)
         region, account = proposal.filter.region.casefold(), proposal.filter.account
         gaps = [
@@ -110,36 +112,6 @@ class Surveyor:
         if not proposal.only_patches:
             return wanted, gaps
         return self._missing(proposal, wanted, gaps)
-
-    def _named(self, proposal: Proposal, judged: Sequence[Judged]) -> set[NodeKey]:
-        """The nodes behind `nodes:`. Those of an alert that have left the environment meanwhile are none any more.
-
-        Raises NotFound for an alert that is not there or of another environment, and for an id that nobody has.
-        """
-        there = {one.seen.node.key for one in judged}
-        found: set[NodeKey] = set()
-        for word in dict.fromkeys(each.strip() for each in proposal.named.split(",")):
-            if ALERT_ID.fullmatch(word.upper()):
-                found |= self._of_alert(word.upper(), proposal.environment) & there
-                continue
-            bearing = {key for key in there if key.instance_id == word.casefold()}
-            if not bearing:
-                raise NotFound(
-                    f"There is no node “{word}” in {proposal.environment}.",
-                    hint="`nodes:` takes instance ids and the ids of alerts, by comma.",
-                )
-            found |= bearing
-        if not found:
-            raise NotFound(f"None of the nodes is in {proposal.environment} any more.")
-        return found
-
-    def _of_alert(self, alert_id: str, environment: str) -> set[NodeKey]:
-        if self._ledger is None:
-            raise NotFound(f"There is no alert {alert_id} here.")
-        alert, _ = find_alert(self._ledger, alert_id)
-        if alert.environment != environment:
-            raise NotFound(f"{alert.id} is about {alert.environment}, not about {environment}.")
-        return set(alert.nodes)
 
     def _missing(
         self, proposal: Proposal, wanted: Sequence[Judged], gaps: list[Gap]

@@ -30,6 +30,7 @@ from bot.slack.listeners import Listeners
 from bot.slack.noticeboard import Noticeboard
 from bot.slack.pacing import Seconds
 from bot.slack.people import LivePeople
+from bot.slack.pictures import PATIENCE as PICTURE_PATIENCE_SECONDS
 from bot.slack.pictures import Pictures
 from bot.slack.pool import Pool
 from bot.slack.response_urls import ResponseUrls
@@ -190,6 +191,7 @@ def create_slack_bot(
     queue_limit: int = 100,
     questions_each: int = 2,
     patience_seconds: float = PATIENCE_SECONDS,
+    picture_patience_seconds: float = PICTURE_PATIENCE_SECONDS,
     count: Count = lambda _command, _outcome: None,
     clock: Seconds = time.monotonic,
     changing: Changing | None = None,
@@ -201,7 +203,8 @@ def create_slack_bot(
     `signing_secret` may be empty in Socket Mode: then every HTTP request is refused. During a rotation
     `old_signing_secret` is good, too. `policy_usergroups` are the ids of the user groups that the access policy
     names; without `home_team` the workspace of the token is home. One person has at most `questions_each` questions in
-    work, so that nobody takes all `workers`. `clock` never goes back. With `changing`, which is given the live look-up
+    work, so that nobody takes all `workers`. A card waits `picture_patience_seconds` for its pictures, then it goes
+    without. `clock` never goes back. With `changing`, which is given the live look-up
     of people and the home team, clicks can change something. The doctor looks at the channels and
     approvers of `rules`, and at `channels`.
     """
@@ -211,7 +214,7 @@ def create_slack_bot(
     audience = Audience(api, directory, clock=clock)
     home = HomeTab(desk, api=api, directory=directory, patience_seconds=patience_seconds)
     drawing = Pool(2, _PICTURES, name="slack-pictures")
-    pictures = Pictures(api, drawing)
+    pictures = Pictures(api, drawing, patience=picture_patience_seconds)
     answering = Answering(
         desk,
         directory=directory,

@@ -50,7 +50,6 @@ DOUBTFUL: Final = frozenset(
 _GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 _SHARED: Final = "shared_with_others"
 _USERGROUP: Final = "S"
-_INSTEAD: Final = "instead of "
 _TO_REQUESTER: Final = frozenset(
     {noticing.APPROVAL, noticing.RUN, noticing.GATE, noticing.RECEIPT, noticing.BREAK_GLASS}
 )
@@ -226,7 +225,7 @@ class Noticeboard:
         if not requester:
             self._give_up(notice, code)
             return
-        reason = f"{_INSTEAD}{notice.channel} ({code})"
+        reason = f"{noticing.INSTEAD}{notice.channel} ({code})"
         _log.warning("notice.rerouted", key=notice.key, to=requester, reason=reason)
         moved = replace(notice, channel=requester, state=NoticeState.NEW, ts="", reason=reason)
         self._move(moved, audit="notice.rerouted")
@@ -286,7 +285,7 @@ class Noticeboard:
 
 def _lasting(reason: str) -> str:
     """The reason of a notice that went to somebody else; it stays with the notice."""
-    return reason if reason.startswith(_INSTEAD) else ""
+    return reason if reason.startswith(noticing.INSTEAD) else ""
 
 
 def key_of(said: Mapping[str, Any], event_type: str) -> object:

@@ -24,7 +24,7 @@ from bot.store.database import open_database, transaction
 T = TypeVar("T")
 
 _APPLICATION_ID = 0x50544348  # "PTCH": tells our file from somebody else's
-_VERSION = 2  # goes up with every migration
+_VERSION = 4  # goes up with every migration
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRAGMAS = {
     "synchronous": 1,  # NORMAL: what a power cut takes is read again

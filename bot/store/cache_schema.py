@@ -149,3 +149,15 @@ def m002_patches(db: Database) -> None:
 def m003_patch_group_tag(db: Database) -> None:
     """The patch group by the tag of nodes without a patch state; not known of those read before."""
     db.execute("ALTER TABLE node ADD COLUMN patch_group_tag TEXT")
+
+
+@migrations()
+def m004_partial_gaps(db: Database) -> None:
+    """Whether the rest of where a gap is was read; nobody knows of those read before."""
+    db.execute("ALTER TABLE gap ADD COLUMN partial INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def m005_undecided(db: Database) -> None:
+    """Whether the baseline that says what available updates mean could be read."""
+    db.execute("ALTER TABLE node ADD COLUMN undecided INTEGER NOT NULL DEFAULT 0")

@@ -17,7 +17,7 @@ _OF_TARGET = {"account", "region"}  # the same for all nodes of a target, and no
 _NODE = tuple(field.name for field in fields(ManagedNode) if field.name not in _OF_TARGET)
 _STATE = tuple(field.name for field in fields(PatchState))[1:]  # the instance id is the node's
 
-OBSERVATION_COLUMNS = (*_NODE, "unread", "counts_available_security_updates", *_STATE)
+OBSERVATION_COLUMNS = (*_NODE, "unread", "counts_available_security_updates", "undecided", *_STATE)
 GAP_COLUMNS = tuple(field.name for field in fields(Gap))
 PATCH_COLUMNS = tuple(field.name for field in fields(Patch))
 
@@ -32,7 +32,7 @@ _TIMES = frozenset(
     }
 )
 _TIME_INDEXES = tuple(index for index, name in enumerate(OBSERVATION_COLUMNS) if name in _TIMES)
-_FIRST_OF_STATE = len(_NODE) + 2
+_FIRST_OF_STATE = len(_NODE) + 3
 _OPERATION = OBSERVATION_COLUMNS.index("operation")
 _NO_STATE = (None,) * len(_STATE)
 
@@ -57,6 +57,7 @@ def observation_row(seen: Observation) -> Row:
         *_node_values(seen.node),
         seen.unread,
         seen.counts_available_security_updates,
+        seen.undecided,
         *state,
     ]
     for index in _TIME_INDEXES:
@@ -78,7 +79,7 @@ def observations(found: Iterable[Row], account: str, region: str) -> Iterator[Ob
         state = None
         if row[_OPERATION] is not None:
             state = PatchState(row[0], *values[_FIRST_OF_STATE:])
-        yield Observation(node, state, row[width], bool(row[width + 1]))
+        yield Observation(node, state, row[width], bool(row[width + 1]), bool(row[width + 2]))
 
 
 def gap_row(gap: Gap) -> Row:
@@ -93,7 +94,8 @@ def gap(row: Row) -> Gap:
     """The gap in a row of GAP_COLUMNS."""
     named = dict(zip(GAP_COLUMNS, row, strict=True))
     named["last_read_at"] = to_time(named["last_read_at"])
-    named["passing"] = bool(named["passing"])
+    for name in ("passing", "partial"):
+        named[name] = bool(named[name])
     return Gap(**named)
 
 

@@ -79,6 +79,12 @@ class Context:
         """Whether the environment is configured."""
         return environment in self.environments and environment in self.rules
 
+    def rules_for_messages(self, environment: str) -> ChangeRules:
+        """Its rules; of one that left the configuration none but its name: its messages stay where they are, and new
+        ones go to whoever asked.
+        """
+        return self.rules.get(environment) or ChangeRules(environment)
+
     def environment(self, name: str) -> Environment:
         """The environment. Raises ConfigurationError when it is no longer configured."""
         if not self.knows(name):

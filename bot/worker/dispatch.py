@@ -12,7 +12,7 @@ from datetime import timedelta
 from bot.core.audit import Entry
 from bot.core.commands import NotSent, Order, OutcomeUnknown
 from bot.core.environments import Target
-from bot.core.errors import ConfigurationError
+from bot.core.errors import ConfigurationError, NotAllowed, SlackError
 from bot.core.ledger import Change
 from bot.core.marks import is_ours
 from bot.core.plans import Operation, Plan, RebootOption
@@ -41,11 +41,11 @@ def dispatch(ctx: Context, run: Run, one: Dispatch) -> None:
         return
     wave = f"{one.purpose} {run.id}/{run.wave}"
     roll = call(ctx, environment, target, one.batch.instance_ids, during=wave)
-    backers = ctx.backers_now(request) if one.purpose == RUN else frozenset()
+    backers = _backers(ctx, one, request)
     began = ctx.monotonic()
     intent = _intend(ctx, one, plan, roll=roll, backers=backers)
     if intent is not None:
-        _send(ctx, target, intent, order(intent, plan), began=began)
+        _send(ctx, target, intent, request, plan, began=began)
 
 
 def order(one: Dispatch, plan: Plan) -> Order:
@@ -208,8 +208,10 @@ def _body(one: Dispatch, plan: Plan) -> dict[str, object]:
     }
 
 
-def _send(ctx: Context, target: Target, one: Dispatch, what: Order, *, began: float) -> None:
-    intended = one.sending_at or ctx.clock()
+def _send(
+    ctx: Context, target: Target, one: Dispatch, request: Request, plan: Plan, *, began: float
+) -> None:
+    what, intended = order(one, plan), one.sending_at or ctx.clock()
     guard = timedelta(seconds=ctx.timing.guard)
     for attempt in range(1, ctx.timing.attempts + 1):
         try:
@@ -223,10 +225,16 @@ def _send(ctx: Context, target: Target, one: Dispatch, what: Order, *, began: fl
             if not refusal.may_retry or attempt == ctx.timing.attempts:
                 _refused(ctx, one, refusal.message, code=refusal.code)
                 return
-            if not _try_again(ctx, one, refusal, attempt=attempt):
-                return
-            began, intended = ctx.monotonic(), ctx.clock()
             ctx.pause(ctx.timing.first_pause * 2 ** (attempt - 1) * (0.5 + ctx.jitter()))
+            backers, unchecked = _backers_again(ctx, one, request)
+            began, intended = ctx.monotonic(), ctx.clock()
+            body = {"why": refusal.message, "code": refusal.code, "attempt": attempt}
+            with ctx.ledger.change() as change:
+                change.audit(about_dispatch(one, "throttled", body))
+                why = unchecked or hindrance(ctx, one, plan, backers=backers)
+                if why:
+                    _refuse(change, one, why)
+                    return
         except OutcomeUnknown as doubt:
             _unanswered(ctx, one, doubt)
             return
@@ -235,15 +243,16 @@ def _send(ctx: Context, target: Target, one: Dispatch, what: Order, *, began: fl
             return
 
 
-def _try_again(ctx: Context, one: Dispatch, refusal: NotSent, *, attempt: int) -> bool:
-    """Commit the next try of a send that surely did not happen; False when it may not happen any more."""
-    with ctx.ledger.change() as change:
-        body = {"why": refusal.message, "code": refusal.code, "attempt": attempt}
-        change.audit(about_dispatch(one, "throttled", body))
-        why = hindrance(ctx, one)
-        if why:
-            _refuse(change, one, why)
-        return not why
+def _backers_again(ctx: Context, one: Dispatch, request: Request) -> tuple[frozenset[str], str]:
+    """Who backs the send by now, or why that cannot be told: the intent is on disk, so it cannot wait for it."""
+    try:
+        return _backers(ctx, one, request), ""
+    except (NotAllowed, SlackError) as error:
+        return frozenset(), f"its approvers could not be checked again: {error.message.rstrip('.')}"
+
+
+def _backers(ctx: Context, one: Dispatch, request: Request) -> frozenset[str]:
+    return ctx.backers_now(request) if one.purpose == RUN else frozenset()
 
 
 def _accepted(ctx: Context, one: Dispatch, command_id: str) -> None:

@@ -53,8 +53,8 @@ def end(
         run.id, receipt, [about_run(ended, "receipt_written", receipts.seal(receipt))]
     )
     show_run(ctx, change, ended, request)
-    if run.environment in ctx.rules:
-        noticing.show(change, noticing.receipt(ended, request, ctx.rules[run.environment]))
+    rules = ctx.rules_for_messages(run.environment)
+    noticing.show(change, noticing.receipt(ended, request, rules))
     noticing.show(change, noticing.gates(ctx.ledger.notices(), run))
     ctx.ended(run.environment)
 
@@ -83,11 +83,12 @@ def verify(
 ) -> Run:
     """Nothing more is installed: a scan shows what was. It gets its own time, however late it is.
 
-    After the last wave it has what is left of the run's time, too; a run that was stopped does not wait for that.
+    It has what is left of the run's time, too, for sends may still be at work. A run that was stopped has waited for
+    them, and of an environment that left the configuration nothing can be heard: these do not wait for that.
     """
     now = ctx.clock()
     until = now + ctx.timing.verify_limit
-    if what == "waves_over":
+    if not run.cancelled_by and ctx.knows(run.environment):
         until = max(run.deadline, until)
     going = moved(run, RunState.VERIFYING, now, why=why, deadline=until)
     change.save_run(going, [about_run(going, what, body)])
@@ -99,8 +100,9 @@ def verify(
 def show_run(ctx: Context, change: Change, run: Run, request: Request | None = None) -> None:
     """Have the live card drawn anew."""
     request = request or ctx.ledger.request(run.request)
-    if request is not None and run.environment in ctx.rules:
-        noticing.show(change, noticing.about_run(run, request, ctx.rules[run.environment]))
+    if request is not None:
+        rules = ctx.rules_for_messages(run.environment)
+        noticing.show(change, noticing.about_run(run, request, rules))
 
 
 def _with(sends: Sequence[Dispatch], changed: Sequence[Dispatch]) -> tuple[Dispatch, ...]:

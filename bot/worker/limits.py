@@ -44,7 +44,11 @@ def enforce(ctx: Context, run: Run) -> None:
         results = {one.key: one for one in (*ctx.ledger.results(run.id, RUN), *skipped, *lost)}
         if all(one.sending_at is None for one in sends):
             state, why = RunState.ABANDONED, "its time limit passed before anything was sent"
-        elif run.state is not RunState.VERIFYING and not unread and ctx.knows(run.environment):
+        elif (
+            proof.may_be_scanned(ctx, run, plan, sends)
+            and not unread
+            and ctx.knows(run.environment)
+        ):
             why = _over(run)
             body = {"why": why, "dropped": len(skipped), "lost": len(lost)}
             verify(ctx, change, run, proof.TIME_PASSED, body, why=why)

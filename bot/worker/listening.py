@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.core.errors import PatchbotError
 from bot.core.ports import EventSource, Message
@@ -30,13 +31,16 @@ class Listening:
         ticks: Sequence[Callable[[], object]],
         *,
         interval: float = INTERVAL,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = tuple(sources)
         self._take = take
         self._ticks = tuple(ticks)
         self._interval = interval
         self._stop = threading.Event()
+        self._monotonic = monotonic
         self._troubles: dict[str, str] = {}
+        self._since: dict[str, float] = {}
         self.pollers: list[threading.Thread] = []
         self._teller = threading.Thread(target=self._tell, name="alerts", daemon=True)
 
@@ -60,6 +64,17 @@ class Listening:
     def troubles(self) -> tuple[str, ...]:
         """What fails at present, in words."""
         return tuple(self._troubles.values())
+
+    def failing(self, at_least: float) -> Mapping[str, str]:
+        """The sources that have failed for so many seconds, each with why."""
+        before = self._monotonic() - at_least
+        since, troubles = dict(self._since), dict(self._troubles)
+        names = (one.name for one in self._sources)
+        return {
+            name: troubles[name]
+            for name in names
+            if name in troubles and since.get(name, before + 1) <= before
+        }
 
     def listen_once(self, source: EventSource) -> int:
         """One poll of a queue. Returns how many messages came. Raises what fails."""
@@ -100,7 +115,9 @@ class Listening:
                 known = isinstance(error, PatchbotError)
                 _log.warning("%s: %s", name, said, exc_info=not known)
             self._troubles[name] = said
+            self._since.setdefault(name, self._monotonic())
             return False
+        self._since.pop(name, None)
         if self._troubles.pop(name, None) is not None:
             _log.info("%s: all is well again", name)
         return True

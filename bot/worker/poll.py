@@ -56,7 +56,9 @@ def _poll_one(ctx: Context, run: Run, one: Dispatch) -> None:
 
 
 def _is_over(ctx: Context, one: Dispatch) -> bool:
-    return one.sending_at is not None and ctx.clock() - one.sending_at > ctx.timing.command_limit
+    if one.sending_at is None or ctx.clock_watch.doubt():
+        return False
+    return ctx.clock() - one.sending_at > ctx.timing.command_limit
 
 
 def _known(ctx: Context, one: Dispatch) -> tuple[NodeResult, ...]:
@@ -75,7 +77,7 @@ def record(ctx: Context, run: Run, one: Dispatch, told: Sequence[NodeResult]) ->
     over = _is_over(ctx, one)
     results = [
         _too_late(each, known.get(each.key)) if over or _is_unknown(known.get(each.key)) else each
-        for each in told
+        for each in (_with_return(each, known.get(each.key)) for each in told)
     ]
     changed = [each for each in results if known.get(each.key) != each]
     finished = all(
@@ -105,6 +107,13 @@ def _result(one: Dispatch, instance_id: str, seen: Invocation | None) -> NodeRes
     if seen is None:
         return NodeResult(key, NodeOutcome.PENDING)
     return NodeResult(key, outcome(seen.status_details or seen.status), exits.reason(seen))
+
+
+def _with_return(result: NodeResult, known: NodeResult | None) -> NodeResult:
+    """With what was found out after its reboot: AWS does not tell that."""
+    if known is None or known.outcome is not result.outcome:
+        return result
+    return replace(result, back_online=known.back_online)
 
 
 def _is_unknown(result: NodeResult | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.core.audit import canonical
 from bot.core.commands import SentCommand
 from bot.core.errors import AwsError, ConfigurationError, PatchbotError
 from bot.core.marks import is_ours
@@ -54,7 +55,7 @@ def _is_due(ctx: Context, one: Dispatch) -> bool:
 def _look_for(ctx: Context, run: Run, one: Dispatch, plan: Plan) -> None:
     if one.sending_at is None:
         return
-    if ctx.clock() - one.sending_at > ctx.timing.history:
+    if ctx.clock() - one.sending_at > ctx.timing.history and not ctx.clock_watch.doubt():
         _history_is_over(ctx, run, one)
         return
     target = ctx.target_of(run, one)
@@ -91,11 +92,11 @@ def _adopt(ctx: Context, run: Run, one: Dispatch, command: SentCommand) -> None:
 def _alarm(ctx: Context, run: Run, one: Dispatch, command_ids: Sequence[str]) -> None:
     """Two commands with our mark: somebody has the key, or a rule of ours was broken. Nothing is adopted."""
     why = f"AWS has {len(command_ids)} commands with this mark: {', '.join(command_ids)}"
-    if one.reason == why:
-        return
-    with ctx.ledger.change() as change:
-        body = {"command_ids": list(command_ids), "mark": one.mark}
-        change.audit(about_dispatch(one, "duplicated", body))
+    alarm = about_dispatch(one, "duplicated", {"command_ids": list(command_ids), "mark": one.mark})
+    told = ctx.ledger.audit(subject=alarm.subject, kind=alarm.kind, limit=1)
+    if not any(link.body == canonical(alarm.body) for link in told):
+        with ctx.ledger.change() as change:
+            change.audit(alarm)
     _not_found(ctx, run, one, why)
 
 

@@ -21,9 +21,10 @@ def attend(ctx: Context, request_id: str) -> None:
     if move is not None:
         with ctx.ledger.change() as change:
             change.save_request(move.request, move.entries)
-            if request.environment in ctx.rules:
-                rules = ctx.rules[request.environment]
-                noticing.show(change, noticing.about_request(move.request, rules))
+            rules = ctx.rules_for_messages(request.environment)
+            noticing.show(change, noticing.about_request(move.request, rules))
+            if request.environment not in ctx.rules:
+                noticing.show(change, noticing.approvals(ctx.ledger.notices(), request))
     elif _is_nearly_over(ctx, request):
         _remind(ctx, request)
 

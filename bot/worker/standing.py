@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.ledger import NoticeState
 from bot.core.plans import Plan
+from bot.core.requests import Request
 from bot.core.running import start_by
 from bot.core.runs import RUN, Dispatch, DispatchState, Run, RunState
 from bot.services import noticing
@@ -63,9 +63,9 @@ def standing(
         return Standing(Word.VOID, "a batch is not of the plan that was approved")
     if objection := ctx.objection(request, plan, backers):
         return Standing(Word.VOID, objection)
-    if request.break_glass and _is_untold(ctx, request.id):
-        return Standing(Word.HOLD, "nobody could be told yet that the glass was broken")
     nothing_sent = all(each.sending_at is None for each in ctx.ledger.dispatches(run.id))
+    if nothing_sent and request.break_glass and _is_untold(ctx, request):
+        return Standing(Word.HOLD, "nobody could be told yet that the glass was broken")
     if nothing_sent and now >= start_by(request, plan):
         return Standing(Word.VOID, "its approval expired before anything was sent")
     gone = len(roll.dropped) + _left_out(ctx, run)
@@ -75,14 +75,14 @@ def standing(
     return Standing(Word.HOLD, frozen) if frozen else _GO
 
 
-def _is_untold(ctx: Context, request_id: str) -> bool:
+def _is_untold(ctx: Context, request: Request) -> bool:
     """Whether not one of those who are to hear of a broken glass has."""
-    told = [
-        one.state
+    notices = [
+        one
         for one in ctx.ledger.notices()
-        if one.kind == noticing.BREAK_GLASS and one.subject == request_id
+        if one.kind == noticing.BREAK_GLASS and one.subject == request.id
     ]
-    return bool(told) and NoticeState.POSTED not in told
+    return bool(notices) and not any(noticing.has_told_of_glass(one, request) for one in notices)
 
 
 def _left_out(ctx: Context, run: Run) -> int:
@@ -94,12 +94,19 @@ def _left_out(ctx: Context, run: Run) -> int:
     )
 
 
-def hindrance(ctx: Context, one: Dispatch) -> str:
-    """What came between two tries; empty when nothing did."""
+def hindrance(ctx: Context, one: Dispatch, plan: Plan, *, backers: frozenset[str]) -> str:
+    """What came between two tries; empty when nothing did. `backers` must have been looked up since the first."""
     run = ctx.ledger.run(one.run)
-    if run is None or run.state not in _AT_WORK or purpose_of(run) != one.purpose:
+    request = ctx.ledger.request(run.request) if run is not None else None
+    if (
+        run is None
+        or request is None
+        or run.state not in _AT_WORK
+        or purpose_of(run) != one.purpose
+    ):
         return "the run was stopped while AWS refused the pace"
     if ctx.clock() >= run.deadline:
         return "the time limit passed while AWS refused the pace"
-    _, plan = ctx.sealed(run)
-    return ctx.frozen(run, plan) if one.purpose == RUN else ""
+    if one.purpose != RUN:
+        return ""
+    return ctx.clock_watch.doubt() or ctx.objection(request, plan, backers) or ctx.frozen(run, plan)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from bot.core.environments import Target
 from bot.core.errors import AwsError, ConfigurationError, PatchbotError
 from bot.core.nodes import NodeKey, Patch, PatchState
 from bot.core.plans import BATCH, Batch, Operation, Plan
 from bot.core.receipts import Rescan, ending
-from bot.core.running import about_run, is_stuck
-from bot.core.runs import RUN, VERIFY, Dispatch, DispatchState, NodeOutcome, Run
+from bot.core.running import about_run, is_stuck, moved
+from bot.core.runs import RUN, VERIFY, Dispatch, DispatchState, NodeOutcome, Run, RunState
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
 from bot.worker.ending import end, show_run
+from bot.worker.reboots import all_back
 from bot.worker.sends import awaited, cancel_sent, drop_planned, of_purpose, planned_sends
 
 _TOUCHED = {DispatchState.SENT, DispatchState.DONE, DispatchState.UNKNOWN}
@@ -40,6 +42,8 @@ def step(ctx: Context, run: Run) -> None:
         return
     elif plan.operation is Operation.SCAN:
         _finish(ctx, run, plan, sends)
+    elif not scans and plan.reboots and not all_back(ctx, run, sends):
+        return
     elif not scans and (batches := tuple(_batches(sends))):
         _plan_scans(ctx, run, batches)
     else:
@@ -47,11 +51,15 @@ def step(ctx: Context, run: Run) -> None:
 
 
 def _plan_scans(ctx: Context, run: Run, batches: Sequence[Batch]) -> None:
+    """Plan them, with time for them also where little is left: somebody may have decided late about the last gate."""
     scans = planned_sends(ctx, run, batches, VERIFY)
+    entry = about_run(run, "verification_planned", {"sends": len(scans)})
+    until = ctx.clock() + ctx.timing.verify_limit
     with ctx.ledger.change() as change:
-        change.add_dispatches(
-            scans, [about_run(run, "verification_planned", {"sends": len(scans)})]
-        )
+        change.add_dispatches(scans, [entry])
+        if run.deadline < until:
+            run = moved(run, run.state, ctx.clock(), why=run.why, deadline=until)
+            change.save_run(run, [about_run(run, "prolonged", {"until": until.isoformat()})])
         show_run(ctx, change, run)
 
 
@@ -100,12 +108,31 @@ def _finish(ctx: Context, run: Run, plan: Plan, scans: Sequence[Dispatch]) -> No
         return
     results = {one.key: one for one in ctx.ledger.results(run.id, RUN)}
     because = missing(ctx, run, scans)
-    late = bool(ctx.ledger.audit(subject=f"run/{run.id}", kind=f"run.{TIME_PASSED}", limit=1))
+    late = time_passed(ctx, run)
     state, why = ending(run, plan, results, rescans, in_time=not late, because=because)
     held = "" if is_stuck(run.why) else run.why
     told = _both(held, why.removeprefix("the time limit passed; ") if late else why)
+    back = [
+        replace(one, back_online=True)
+        for one in results.values()
+        if one.back_online is False and one.key in rescans
+    ]
     with ctx.ledger.change() as change:
-        end(ctx, change, run, state=state, why=told, rescans=rescans, because=because)
+        change.save_results(run.id, RUN, back)
+        end(ctx, change, run, state=state, why=told, rescans=rescans, results=back, because=because)
+
+
+def time_passed(ctx: Context, run: Run) -> bool:
+    """Whether its time limit passed, so that only its scan was left."""
+    return bool(ctx.ledger.audit(subject=f"run/{run.id}", kind=f"run.{TIME_PASSED}", limit=1))
+
+
+def may_be_scanned(ctx: Context, run: Run, plan: Plan, sends: Sequence[Dispatch]) -> bool:
+    """Whether the time of a scan is still to come, now that the limit passed: each run has it once."""
+    if run.state is not RunState.VERIFYING:
+        return True
+    scanned = plan.operation is Operation.SCAN or bool(of_purpose(sends, VERIFY))
+    return not (scanned or time_passed(ctx, run))
 
 
 def last_read(ctx: Context, run: Run) -> Mapping[NodeKey, Rescan]:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from bot.core.errors import AwsError
 from bot.core.identity import Decision
 from bot.core.nodes import NodeKey
 from bot.core.plans import Operation, Plan
@@ -18,7 +16,6 @@ from bot.core.runs import (
     RUN,
     Dispatch,
     DispatchState,
-    NodeOutcome,
     NodeResult,
     Run,
     RunState,
@@ -28,6 +25,7 @@ from bot.services import noticing
 from bot.worker.context import Context
 from bot.worker.dispatch import dispatch
 from bot.worker.ending import end, give_up, show_run, verify
+from bot.worker.reboots import all_back
 from bot.worker.sends import awaited, cancel_sent, drop_planned, of_purpose
 
 _DOUBTFUL = {DispatchState.UNKNOWN, DispatchState.REFUSED}
@@ -165,8 +163,7 @@ def _by_wave(sends: Sequence[Dispatch]) -> list[list[Dispatch]]:
 
 def _decision(ctx: Context, run: Run, plan: Plan, wave: Sequence[Dispatch]) -> Decision | None:
     """The verdict of the gate on these sends of one wave; None while their nodes are still coming back."""
-    results = _results_of_wave(ctx, run, wave)
-    if plan.reboots and not _all_back(ctx, run, wave, results):
+    if plan.reboots and not all_back(ctx, run, wave):
         return None
     return gate(_results_of_wave(ctx, run, wave).values(), plan.limits.success_percent)
 
@@ -182,57 +179,6 @@ def _results_of_wave(ctx: Context, run: Run, wave: Sequence[Dispatch]) -> dict[N
         for each in one.batch.instance_ids
     }
     return {one.key: one for one in ctx.ledger.results(run.id, RUN) if one.key in keys}
-
-
-def _all_back(
-    ctx: Context,
-    run: Run,
-    wave: Sequence[Dispatch],
-    results: Mapping[NodeKey, NodeResult],
-) -> bool:
-    """Whether it is known of each node that succeeded if it answers again after its reboot."""
-    begun = ("back", run.id, *(one.batch.number for one in wave))
-    patience_over = ctx.memory.since(begun) >= ctx.timing.reboot_grace
-    found: list[NodeResult] = []
-    waiting = False
-    for one in wave:
-        place = (one.batch.account, one.batch.region)
-        asked = [
-            each for each in one.sent_ids if _may_have_rebooted(results.get(NodeKey(*place, each)))
-        ]
-        online = _online(ctx, run, one, asked, patience_over=patience_over)
-        for each in asked:
-            result = results[NodeKey(*place, each)]
-            if each in online or patience_over:
-                found.append(replace(result, back_online=each in online))
-            else:
-                waiting = True
-    if found:
-        with ctx.ledger.change() as change:
-            change.save_results(run.id, RUN, found)
-            show_run(ctx, change, run)
-    return not waiting
-
-
-def _may_have_rebooted(result: NodeResult | None) -> bool:
-    return (
-        result is not None and result.outcome is NodeOutcome.SUCCESS and result.back_online is None
-    )
-
-
-def _online(
-    ctx: Context, run: Run, one: Dispatch, asked: Sequence[str], *, patience_over: bool
-) -> frozenset[str]:
-    """Which of them answer. Who cannot be asked for is not back, once patience is over."""
-    if not asked:
-        return frozenset()
-    try:
-        nodes = ctx.commands.nodes_now(ctx.target_of(run, one), asked)
-    except AwsError:
-        if not patience_over:
-            raise
-        nodes = ()
-    return frozenset(node.instance_id for node in nodes if node.ping_status == "Online")
 
 
 def _go_on(ctx: Context, run: Run, plan: Plan, counts: Mapping[str, int]) -> None:

@@ -66,7 +66,7 @@ def fleet_of(count: int, **changes: Any) -> Fleet:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no reason to go without owners; tests of the patience itself shorten it."""
-    monkeypatch.setattr("bot.aws.calls.PATIENCE", 30.0)
+    monkeypatch.setattr("bot.aws.calls.PATIENCE", 120.0)
 
 
 @pytest.fixture
@@ -102,4 +102,4 @@ def make_gateway() -> Iterator[Callable[..., AwsGateway]]:
 
 @pytest.fixture
 def gateway(aws: SimulatedAws, make_gateway: Callable[..., AwsGateway]) -> AwsGateway:
-    return make_gateway(time_limit=30)
+    return make_gateway(time_limit=120)

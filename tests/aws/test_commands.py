@@ -66,7 +66,7 @@ def fleet(aws: SimulatedAws) -> Fleet:
 def commands(
     aws: SimulatedAws, fleet: Fleet, make_gateway: Callable[..., AwsGateway]
 ) -> AwsCommands:
-    return AwsCommands(make_gateway(time_limit=30))
+    return AwsCommands(make_gateway(time_limit=120))
 
 
 def order(commands: AwsCommands, ids: list[str], number: int = 1) -> Order:

@@ -158,6 +158,7 @@ def test_available_security_updates_count_as_the_baseline_says(
         reading = gateway.read_target(EVERYTHING, TARGET)
         (seen,) = [s for s in reading.observations if s.node.instance_id == node.instance_id]
         assert seen.counts_available_security_updates is allowed
+        assert seen.undecided is not allowed
         assert bool(seen.unread) is bool(reading.gaps) is not allowed
         report = status_report(Reading("all", NOW, (reading,)), NOW, EVERYTHING.stale_after)
         assert report.unknown_reasons.unreadable == len(reading.gaps)

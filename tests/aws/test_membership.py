@@ -11,7 +11,7 @@ from bot.aws.gateway import AwsGateway
 from bot.aws.hybrids import AGED, KEPT, HybridTags
 from bot.core.environments import Environment, Selector
 from bot.core.errors import AccessDenied
-from bot.core.readings import TargetReading
+from bot.core.readings import TargetReading, completed
 from bot.demo.aws.server import SimulatedAws
 from bot.demo.fleet.model import Fleet, Node
 from bot.demo.fleet.seeding import report, seed, seed_directly
@@ -68,7 +68,7 @@ def test_without_ec2_rights_systems_manager_tells_and_stopped_nodes_are_named(
     assert ids(reading) == of(mixed, "prod") - stopped
     assert reading.notices == (
         "Stopped nodes of prod in eu-central-1 are not counted: ec2:DescribeTags is not allowed.",
-        "Owners are not shown for eu-central-1: ec2:DescribeTags is not allowed.",
+        "Owners in eu-central-1 are shown as far as they were known before: ec2:DescribeTags is not allowed.",
     )
 
 
@@ -92,6 +92,19 @@ def test_hybrid_nodes_whose_tags_cannot_be_read_are_a_gap(
     (gap,) = reading.gaps
     assert "hybrid nodes" in gap.reason
     assert gap.hint.startswith("Allow ssm:DescribeInstanceInformation")
+
+
+def test_hybrid_nodes_stay_unknown_while_their_tags_cannot_be_read(
+    aws: SimulatedAws, gateway: AwsGateway, mixed: Fleet
+) -> None:
+    """By the last reading: without them the percentage would be that of another fleet."""
+    before = gateway.read_target(PROD, TARGET)
+    aws.faults.deny(INFORMATION)
+    reading = completed(gateway.read_target(PROD, TARGET), before)
+    assert ids(reading) == of(mixed, "prod")
+    unread = {seen.node.instance_id for seen in reading.observations if seen.unread}
+    assert unread == {key for key in of(mixed, "prod") if key.startswith("mi-")}
+    assert [gap.nodes for gap in reading.gaps] == [2]
 
 
 def test_owners_of_hybrid_nodes_are_read_once(
@@ -137,9 +150,10 @@ def test_owners_of_hybrid_nodes_that_may_not_be_read_are_a_remark(
     aws.faults.deny("ListTagsForResource")
     reading = gateway.read_target(PROD, TARGET)
     assert reading.notices == (
-        "Owners of 2 hybrid nodes in eu-central-1 are not shown: "
+        "Owners of 2 hybrid nodes in eu-central-1 are shown as far as they were known before: "
         "ssm:ListTagsForResource is not allowed.",
     )
+    assert reading.unowned == {key for key in of(mixed, "prod") if key.startswith("mi-")}
     assert aws.calls.count("ListTagsForResource") == 1
 
 
@@ -194,6 +208,25 @@ def test_nodes_of_unknown_patch_group_are_left_out_and_told(
     counted, left_out = reading.gaps
     assert counted.nodes == len(unread)
     assert f"{50 - len(unread)} nodes" in left_out.reason
+    assert (left_out.nodes, left_out.partial) == (0, True)
+
+
+def test_nodes_of_a_patch_group_by_their_last_scan_stay_unknown_while_it_cannot_be_read(
+    aws: SimulatedAws, gateway: AwsGateway
+) -> None:
+    """Where no tag tells, either."""
+    fleet = fleet_of(100)
+    group = next(node.patch_group for node in fleet.nodes if node.patch_group)
+    seed_directly(fleet)
+    aws.faults.deny(TAGS)
+    aws.faults.deny(INFORMATION)
+    environment = Environment("group", (TARGET,), Selector(patch_groups=(group,)))
+    before = gateway.read_target(environment, TARGET)
+    aws.faults.deny("DescribeInstancePatchStates")
+    reading = completed(gateway.read_target(environment, TARGET), before)
+    assert ids(reading) == ids(before) != set()
+    assert all(seen.unread for seen in reading.observations)
+    assert [gap.nodes for gap in reading.gaps] == [len(ids(before))]
 
 
 def test_a_patch_group_without_tag_rights_says_who_may_be_missing(
@@ -216,10 +249,11 @@ def test_owners_that_cannot_be_read_are_a_remark_and_no_gap(
     aws.faults.deny(TAGS)
     reading = gateway.read_target(EVERYTHING, TARGET)
     assert reading.notices == (
-        "Owners are not shown for eu-central-1: ec2:DescribeTags is not allowed.",
+        "Owners in eu-central-1 are shown as far as they were known before: ec2:DescribeTags is not allowed.",
     )
     assert reading.gaps == ()
     assert not any(seen.node.owner for seen in reading.observations)
+    assert reading.unowned == ids(reading)
 
 
 def test_wildcards_in_a_tag_value_mean_themselves(aws: SimulatedAws, gateway: AwsGateway) -> None:

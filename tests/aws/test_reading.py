@@ -152,6 +152,23 @@ def test_a_node_terminated_between_pages_is_nowhere(
     assert ids(reading) == {node.instance_id for node in small.nodes} - gone
 
 
+def test_a_node_started_between_pages_is_judged_by_its_state(
+    aws: SimulatedAws, gateway: AwsGateway, small: Fleet
+) -> None:
+    """On the first page it was stopped; then the list was begun again, and it was not."""
+    expected = gateway.read_target(EVERYTHING, TARGET)
+    judged = {seen.node.instance_id for seen in expected.observations if seen.state is not None}
+
+    def begin_again(number: int, body: dict[str, Any]) -> None:
+        if number == 0:
+            body["NextToken"] = "no longer valid"
+            for row in body["InstanceProperties"]:
+                row["InstanceState"] = "stopped" if row["InstanceId"] in judged else "running"
+
+    aws.faults.add(Bend(PROPERTIES, begin_again))
+    assert gateway.read_target(EVERYTHING, TARGET) == expected
+
+
 def test_a_node_that_vanishes_from_the_states_was_never_scanned(
     aws: SimulatedAws, gateway: AwsGateway, small: Fleet
 ) -> None:
@@ -242,7 +259,7 @@ def test_an_endpoint_of_systems_manager_only_costs_two_remarks(
         seen.state for seen in expected.observations
     ]
     assert [notice.split(":")[0] for notice in reading.notices] == [
-        "Owners are not shown for eu-central-1"
+        "Owners in eu-central-1 are shown as far as they were known before"
     ]
     assert reading.gaps == ()
     assert aws.calls.count(service="ec2") == aws.calls.count(service="sts") == 2

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from bot.demo.slack.demo_workspace import MAYA, demo_workspace
 from bot.demo.slack.server import LocalSlack
@@ -19,6 +19,9 @@ from tests.demo.slack.bolt_app import running
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+
+PATIENCE_MS = 30_000  # a busy machine is no reason to fail
+expect.set_options(timeout=PATIENCE_MS)
 
 _QUIET = (
     "--no-sandbox",
@@ -123,7 +126,7 @@ def open_page(browser: Browser, slack: LocalSlack) -> Iterator[OpenPage]:
             has_touch=size == PHONE,
             accept_downloads=True,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = SlackPage(context.new_page(), screenshots=SCREENSHOTS)
         opened.append(page)
         page.visit(slack.url + hash_, person)

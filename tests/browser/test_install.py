@@ -14,7 +14,7 @@ from tests.browser.slack_page import SlackPage
 
 pytestmark = pytest.mark.browser
 
-RUN_MILLISECONDS = 60_000
+RUN_MILLISECONDS = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def slack(demo: Demo) -> LocalSlack:
 def ask(page: SlackPage, environment: str, *, picture: str = "") -> None:
     """Fill the form of `/patch install` and send it off."""
     page.send(f"/patch install {environment}")
-    expect(page.modal).to_contain_text("Reason", timeout=30_000)
+    expect(page.modal).to_contain_text("Reason")
     if picture:
         page.screenshot(picture)
     page.modal.get_by_label("Reason").fill("Monthly patches")
@@ -47,7 +47,7 @@ def waiting(page: SlackPage) -> Locator:
         .filter(has=page.page.locator("[data-action-id='do:approve']"))
         .last
     )
-    expect(card).to_be_visible(timeout=30_000)
+    expect(card).to_be_visible()
     return card
 
 
@@ -82,7 +82,7 @@ def test_an_install_goes_from_the_question_to_its_receipt(demo: Demo, open_page:
     ended = re.compile("verified|ended in part|failed")
     expect(live).to_contain_text(ended, timeout=RUN_MILLISECONDS)
     maya.screenshot("install-ended")
-    live.get_by_test_id("replies").click()
+    live.get_by_test_id("replies").click(timeout=RUN_MILLISECONDS)
     expect(maya.thread_messages.filter(has_text="Receipt").last).to_be_visible()
     maya.screenshot("install-receipt")
 
@@ -93,12 +93,12 @@ def test_the_requester_cannot_approve_an_install_in_prod(demo: Demo, open_page: 
     ask(jonas, "prod")
     jonas.open_channel("prod-approvals")
     jonas.control("do:approve", inside=waiting(jonas)).click()
-    expect(jonas.modal).to_contain_text("somebody else must approve it", timeout=20_000)
+    expect(jonas.modal).to_contain_text("somebody else must approve it")
     jonas.screenshot("install-own-request")
     priya = open_page(PRIYA)
     priya.open_channel("prod-approvals")
     approve(priya)
-    expect(jonas.messages.filter(has_text="1 given").last).to_be_visible(timeout=20_000)
+    expect(jonas.messages.filter(has_text="1 given").last).to_be_visible()
 
 
 def test_a_guest_cannot_ask_for_an_install(demo: Demo, open_page: OpenPage) -> None:

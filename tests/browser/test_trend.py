@@ -35,6 +35,7 @@ def slack(tmp_path: Path) -> Iterator[LocalSlack]:
             signing_secret=local.signing_secret,
             api_url=local.api_url,
             patience_seconds=60,
+            picture_patience_seconds=60,
         )
         bot.start_socket_mode()
         yield local

@@ -14,10 +14,12 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 
 from bot.charts import trend_picture
-from bot.charts.canvas import BACKGROUND, INK, SOFT
+from bot.charts.canvas import BACKGROUND, DPI, INK, SOFT, Sheet
 from bot.charts.trend import COMPLIANT, HEIGHT, NON_COMPLIANT, UNKNOWN, WIDTH
 from bot.core.trend_reports import TrendReport
 from tests.charts.reports import trend
@@ -25,9 +27,9 @@ from tests.charts.reports import trend
 Color = tuple[int, int, int]
 AREAS = (COMPLIANT, NON_COMPLIANT, UNKNOWN)
 PLAIN = trend(14, runs=())
-PLOT = range(118, WIDTH - 314)
-NODES_PANEL = range(HEIGHT - 330, HEIGHT - 130)
-PERCENT_PANEL = range(262, 440)
+PLOT = range(162, WIDTH - 52)
+NODES_PANEL = range(820, 1065)
+PERCENT_PANEL = range(422, 640)
 
 
 def color(code: str) -> Color:
@@ -53,7 +55,7 @@ def test_it_has_the_size_that_was_asked_and_no_hole_for_a_theme_to_shine_through
     image = drawn(PLAIN)
     assert image.size == (WIDTH, HEIGHT)
     assert image.getchannel("A").getextrema() == (255, 255)
-    assert drawn(PLAIN, width=900, height=700).size == (900, 700)
+    assert drawn(PLAIN, width=900, height=1000).size == (900, 1000)
 
 
 def linear(rgb: Color) -> list[float]:
@@ -231,3 +233,35 @@ def test_with_less_than_two_days_it_says_so_in_words(days: int) -> None:
 )
 def test_odd_histories_can_be_drawn(report: TrendReport) -> None:
     assert drawn(report).size == (WIDTH, HEIGHT)
+
+
+PHONE = 338
+"""As wide as the picture is shown on a phone of 390 pixels."""
+
+
+@pytest.mark.parametrize("nodes", [48, 1000, 12_345])
+def test_every_word_can_be_read_on_a_phone(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No word is drawn smaller than nine pixels there, and none runs over the edge or into another."""
+    sheets: list[Sheet] = []
+    made = Sheet.__init__
+
+    def noted(self: Sheet, width: int, height: int) -> None:
+        made(self, width, height)
+        sheets.append(self)
+
+    monkeypatch.setattr(Sheet, "__init__", noted)
+    trend_picture(trend(30, nodes=nodes, missing=(3,), incomplete=(5,)))
+    (paper,) = sheets
+    found = paper.figure.findobj(lambda one: isinstance(one, Text) and one.get_visible())
+    texts = [one for one in found if isinstance(one, Text) and one.get_text().strip()]
+    assert len(texts) > 12
+    renderer = FigureCanvasAgg(paper.figure).get_renderer()  # type: ignore[no-untyped-call]
+    boxes = [(one.get_text(), one.get_window_extent(renderer)) for one in texts]
+    for text in texts:
+        pixels = float(text.get_fontsize()) * DPI / 72
+        assert pixels * PHONE / WIDTH >= 9, text.get_text()
+    for words, box in boxes:
+        assert box.x0 >= 0, words
+        assert box.x1 <= WIDTH, words
+    for (words, one), (others, other) in combinations(boxes, 2):
+        assert not one.padded(-3).overlaps(other.padded(-3)), (words, others)

@@ -13,10 +13,13 @@ from bot.core.digest_reports import (
     ChangeGroup,
     DigestReport,
     DueRow,
+    FailedInstall,
+    Hindered,
     NamedNode,
     OwnerPart,
     Part,
     PatchTally,
+    Ready,
     RunLine,
     Standing,
     WaiverLine,
@@ -99,6 +102,7 @@ def monday(**changes: Any) -> DigestReport:
             group(Cause.SCAN_LOST, 4, non_compliant=-1, unknown=4),
             group(Cause.FAILED_INSTALL, 3, about="X-12", non_compliant=0),
         ),
+        failing=(FailedInstall(run="X-12", nodes=3),),
         better=(
             group(Remedy.RUN, 31, about="X-12", non_compliant=-6, unknown=-1),
             group(Remedy.STOPPED, 2, non_compliant=-1, unknown=0),
@@ -117,6 +121,11 @@ def monday(**changes: Any) -> DigestReport:
                 next_due=NOW + timedelta(hours=7),
                 patches=(PatchTally(id="KB5034441", nodes=38), PatchTally(id="kernel.x86_64", nodes=9)),
                 urgent=("KB5034441", "kernel.x86_64"),
+                ready=Ready(breached=11, breached_nodes=7, due_today=4),
+                hindered=(
+                    Hindered(why="not_approved", patches=2, nodes=1),
+                    Hindered(why="offline", patches=1, nodes=1),
+                ),
             ),
             DueRow(
                 severity="important",
@@ -271,6 +280,12 @@ def random_digest(chance: Random) -> DigestReport:
             more_patches=number(),
             urgent=tuple(one.id for one in many(tally, 5)),
             more_urgent=number(),
+            ready=Ready(breached=number(), breached_nodes=number(), due_today=number()),
+            hindered=tuple(
+                Hindered(why=why, patches=number(), nodes=number())
+                for why in ("offline", "not_approved", "rejected", "no_data", "reboot")
+                if chance.random() < 0.3
+            ),
         )
 
     def stood() -> Standing:
@@ -287,6 +302,7 @@ def random_digest(chance: Random) -> DigestReport:
             joined=number(),
             left=number(),
             due=many(due, 3),
+            failing=many(lambda: FailedInstall(run=chance.choice(("", "X-1")), nodes=number())),
             without_data=many(node, 5),
             without_data_more=number(),
             details_missing=number(),

@@ -22,12 +22,14 @@ from bot.chatops.reply import Card
 from bot.chatops.sizes import MESSAGE_SIZE
 from bot.core.causes import Between, View
 from bot.core.comparing import compare
-from bot.core.digest_reports import DigestReport, OwnerPart
+from bot.core.digest_reports import DigestReport, FailedInstall, OwnerPart, Ready, Standing
+from bot.core.digest_words import run_line as told_of_run
 from bot.core.digests import Seen, of_owner, whole
 from bot.core.errors import NotFound
 from bot.core.history import Exposure
 from bot.core.nodes import Patch
-from bot.core.reports import GapRow
+from bot.core.reports import GapRow, UnknownReasons
+from bot.core.runs import RunState
 from tests.chatops import digests as made
 from tests.chatops.digests import (
     NOW,
@@ -49,7 +51,13 @@ PICTURE = section(
     f"A picture: {'x' * 300}"
 )  # any block does; what a picture is made of is not said here
 GAP = GapRow(account="111122223333", region="eu-west-1", reason="denied")
-TODAY = monday().fleet.due[0].model_copy(update={"breached": 0, "newly_breached": 0})
+TODAY = (
+    monday()
+    .fleet.due[0]
+    .model_copy(
+        update={"breached": 0, "ready": Ready(due_today=4), "hindered": (), "newly_breached": 0}
+    )
+)
 MISSED = ("prod, 22 November 09:00: skipped, patchbot was down from 08:10 to 15:00",)
 
 
@@ -72,12 +80,13 @@ FIRST = monday(
     deadlines=(),
     details_missing=61,
 )
+SLOT = "D-3/2026-11-23"
 LOOKED_AT = {
-    "digest": digest_card(monday()),
+    "digest": digest_card(monday(), slot=SLOT),
     "digest-first": digest_card(FIRST),
     "digest-quiet": digest_card(quiet()),
     "digest-quiet-missed": digest_card(quiet(), missed=MISSED),
-    "digest-owner": owner_card(monday(), "PAYMENTS"),
+    "digest-owner": owner_card(monday(), "PAYMENTS", slot=SLOT),
     "digest-owner-quiet": owner_card(monday(), "Team A"),
 }
 
@@ -105,7 +114,8 @@ def test_what_is_to_be_done_comes_first_and_says_how() -> None:
         "R-13: Install on 48 nodes, code 7F3A-2B1C",
         "/patch approvals",
         "/patch run X-13",
-        "14 critical patches past the deadline on 9 nodes, and 4 due within 24 hours",
+        "11 critical patches past the deadline on 7 nodes, and 4 due within 24 hours",
+        "Approve 2 critical patches due in the baseline of 1 node",
         "/patch install prod patches:KB5034441,kernel.x86_64",
         "/patch run X-12",
         "/patch nodes prod state:pending_reboot",
@@ -161,6 +171,63 @@ def test_that_nothing_is_due_is_said_only_of_what_is_known() -> None:
     assert "What is due is not known for 30 nodes." in told
 
 
+def test_where_a_part_was_never_read_nobody_knows_that_nothing_is_due() -> None:
+    """Its nodes are none that are unknown: nobody knows that there are any."""
+    part = quiet_part().model_copy(
+        update={"unchanged": False, "now": standing(5, 1, 0, complete=False)}
+    )
+    mine = OwnerPart(owner="payments", channel="C0000PAY1", part=part)
+    report = quiet(unchanged=False, fleet=part, owners=(mine,), gaps=(GAP,))
+    for told in (words(digest_card(report)), words(owner_card(report, "payments"))):
+        assert "What is due is not known where nothing could be read; on the others nothing" in told
+        assert "What is due today is not known where nothing could be read; 1 node is" in told
+        assert "Nothing is" not in told
+        assert "eu-west-1: denied." in told
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (standing(0, 0, 0), "no nodes."),
+        (
+            standing(0, 0, 8, unknown_reasons=UnknownReasons(unreadable=8)),
+            "could not be read (8 nodes unknown).",
+        ),
+    ],
+)  # fmt: skip
+def test_a_quiet_day_has_no_percentage_where_there_is_none_to_be_told(
+    now: Standing, told: str
+) -> None:
+    part = quiet_part().model_copy(update={"now": now, "before": now})
+    report = quiet(fleet=part, owners=(OwnerPart(owner="web", channel="C0000WEB1", part=part),))
+    for card in (digest_card(report), owner_card(report, "web")):
+        assert f"unchanged for 4 min: {told}" in card.text
+        assert "%" not in card.text
+
+
+def test_an_owner_hears_what_could_not_be_read() -> None:
+    """On a quiet day and on every other: why nodes of its own may not be in there."""
+    remark = "Owners could not be read."
+    quiet_part_of = OwnerPart(owner="payments", channel="C0000PAY1", part=quiet_part())
+    for part in (quiet_part_of, monday().owners[0].model_copy(update={"owner": "payments"})):
+        card = owner_card(quiet(owners=(part,), gaps=(GAP,), notices=(remark,)), "payments")
+        assert remark in words(card)
+        assert "eu-west-1: denied." in words(card)
+
+
+def test_one_patch_is_counted_as_one() -> None:
+    run = run_line("X-14", RunState.VERIFIED).model_copy(
+        update={"clean": 1, "closed": 1, "still_open": 0}
+    )
+    assert ", 1 patch closed, 0 still open" in told_of_run(run)
+
+
+def test_of_many_gaps_and_remarks_it_says_how_many_there_are() -> None:
+    report = monday(gaps=(GAP,) * 9, notices=("A remark.",) * 9)
+    assert "Not everything could be read: 9 gaps" in words(digest_card(report))
+    assert "6 more remarks" in words(digest_card(report))
+
+
 def test_an_owner_hears_on_a_quiet_day_what_is_due_this_week() -> None:
     mine = OwnerPart(
         owner="payments", channel="C0000PAY1", part=quiet_part(due=monday().fleet.due[1:])
@@ -208,6 +275,43 @@ def test_a_quiet_day_hides_nothing_that_waits(changes: dict[str, Any], told: str
     assert told in words(card)
     assert told in card.text
     assert told in shown(report)
+
+
+@pytest.mark.parametrize(
+    ("failing", "told"),
+    [
+        ((FailedInstall(run="X-9", nodes=2),), "failed on 2 nodes of these: `/patch run X-9`"),
+        ((FailedInstall(run="", nodes=1),), "failed on 1 node of these: `/patch nodes prod"),
+        (
+            (FailedInstall(run="X-9", nodes=2), FailedInstall(run="", nodes=1)),
+            "failed on 3 nodes of these: `/patch runs prod`",
+        ),
+    ],
+)
+def test_a_quiet_day_with_a_failed_install_is_one_line_that_says_so(
+    failing: tuple[FailedInstall, ...], told: str
+) -> None:
+    card = digest_card(quiet(fleet=quiet_part(failing=failing)))
+    assert len(card.blocks) == 1
+    assert told in words(card)
+
+
+def plan_of(card: Card) -> tuple[str, str]:
+    """What the button for a plan says, and asks for."""
+    (row,) = [block for block in card.blocks if block["type"] == "actions"]
+    (found,) = [one for one in row["elements"] if one["action_id"] == "form:install"]
+    return found["text"]["text"], found["value"]
+
+
+def test_a_plan_is_for_the_nodes_that_the_digest_counted() -> None:
+    """By its slot; one that has none says that it is for all there are then."""
+    text, asked = plan_of(digest_card(monday(), slot=SLOT))
+    assert (text, asked) == ("Plan an Install for these 61 nodes…", f"install prod nodes:{SLOT}")
+    text, asked = plan_of(owner_card(monday(), "payments", slot=SLOT))
+    assert text == "Plan an Install for these 2 nodes…"
+    assert parse(asked).options == (("nodes", SLOT), ("owner", "payments"))
+    text, asked = plan_of(digest_card(monday()))
+    assert (text, asked) == ("Plan an Install for all non-compliant nodes…", "install prod")
 
 
 def test_an_owner_that_is_not_mapped_has_no_card() -> None:

@@ -137,6 +137,9 @@ def test_plain_shows_good_text_as_it_is(raw: str, shown: str) -> None:
         ("R&D <eu>", "R&amp;D &lt;eu&gt;"),
         ("*now* `x`", "∗now∗ ˋxˋ"),
         ("http://a.b", "http∶//a.b"),
+        ("at 09:00, 17:30", "at 09:00, 17:30"),
+        ("the local time: 09:00", "the local time: 09:00"),
+        ("fire: in :prod :now: or soon:", "fire∶ in ∶prod ∶now∶ or soon∶"),
         ("<!channel>", "&lt;!channel&gt;"),
     ],
 )

@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from bot.chatops.cards import error_card
 from bot.chatops.context import Surface
@@ -88,7 +88,7 @@ def faults(card: Card) -> list[str]:
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(fleets.gateways())
 def test_every_card_of_every_fleet_can_be_sent_and_is_inert(drawn: fleets.Drawn) -> None:
     """Also with gaps, remarks and patches under hostile names; and a terminal can show it all."""
@@ -101,7 +101,7 @@ def test_every_card_of_every_fleet_can_be_sent_and_is_inert(drawn: fleets.Drawn)
             assert "\x1b" not in shown
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(fleets.gateways())
 def test_every_figure_leads_to_exactly_its_nodes(drawn: fleets.Drawn) -> None:
     """The list behind a count has that many nodes: buckets, what wants a look, and every row of a breakdown."""

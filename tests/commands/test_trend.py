@@ -45,10 +45,15 @@ def draw_nothing(_report: TrendReport) -> bytes:
     return b"a picture"
 
 
-def desk_over(history: Remembered | None, *, draw: Draw | None = draw_nothing) -> Desk:
+def desk_over(
+    history: Remembered | None,
+    *,
+    draw: Draw | None = draw_nothing,
+    aws: fleet.FakeGateway | None = None,
+) -> Desk:
     compliance = Compliance(
         fleet.ENVIRONMENTS,
-        fleet.gateway(),
+        aws or fleet.gateway(),
         fleet.store(),
         clock=lambda: NOW,
         time_to_live=timedelta(days=400),
@@ -173,6 +178,17 @@ def signs(shown: str) -> str:
     """The one line that draws."""
     (line,) = (line for line in shown.splitlines() if set(line) & set("▁▂▃▄▅▆▇█"))
     return line
+
+
+def test_refresh_reads_aws_again() -> None:
+    """The button asks for it; the question itself costs no call."""
+    aws = fleet.gateway()
+    desk = desk_over(Remembered(trend(30)), aws=aws)
+    card = desk.answer("trend prod 30d", ANA, surface=Surface.SLACK).card()
+    assert '"trend prod 30d refresh"' in json.dumps(card.blocks, default=str)
+    before = aws.reads
+    desk.answer("trend prod 30d refresh", ANA, surface=Surface.SLACK)
+    assert (before, aws.reads) == (0, 2), "both targets of prod"
 
 
 def test_the_terminal_has_a_line_of_signs() -> None:

@@ -100,6 +100,45 @@ def test_unread_nodes_keep_the_patch_state_of_the_last_reading() -> None:
     assert completed(now, None) == now
 
 
+def test_nodes_that_belonged_stay_where_nobody_can_tell_now() -> None:
+    """They are unknown by the last reading, as often as it fails; what did not belong stays out."""
+    last = target_of(seen("i-1"), seen("mi-2", missing=3), seen("mi-3", "stopped"), seen("i-4"))
+    gap = Gap("1", "eu-central-1", "Which belong?", partial=True)
+    undecided = dict.fromkeys(("mi-2", "mi-3", "mi-9"), "Which belong?")
+    now = replace(target_of(seen("i-1")), gaps=(gap,), undecided=undecided)
+    for before in (last, completed(now, last)):
+        found = completed(now, before)
+        kept = [(one.node.instance_id, one.unread) for one in found.observations]
+        assert kept == [("i-1", ""), ("mi-2", "Which belong?"), ("mi-3", "Which belong?")]
+        assert found.observations[1].state == seen("mi-2", missing=3).state
+        assert found.gaps == (replace(gap, nodes=1, last_read_at=NOW),)
+
+
+def test_a_node_stays_the_same_while_nobody_can_tell_its_account() -> None:
+    """STS did not answer in time: under another account all of them would be gone, and as many new."""
+    last = target_of(seen("i-1"))
+    nameless = replace(seen("i-1"), node=replace(seen("i-1").node, account="self"))
+    now = TargetReading(TARGET, "self", NOW, (nameless,), (replace(GAP, account="self"),))
+    found = completed(now, last)
+    assert [one.node.key for one in found.observations] == [seen("i-1").node.key]
+    assert (found.account, found.gaps[0].account) == ("1", "1")
+    assert completed(now, now).observations == now.observations
+
+
+def test_owners_that_could_not_be_read_are_those_of_the_last_reading() -> None:
+    """An owner without nodes is told that none is there; an untagged node has none any more."""
+
+    def owned(instance_id: str, owner: str) -> Observation:
+        return replace(seen(instance_id), node=replace(seen(instance_id).node, owner=owner))
+
+    last = target_of(owned("i-1", "web"), owned("i-2", "db"))
+    now = replace(
+        target_of(seen("i-1"), seen("i-2"), seen("i-3")), unowned=frozenset({"i-1", "i-3"})
+    )
+    owners = [one.node.owner for one in completed(now, last).observations]
+    assert owners == ["web", "", ""]
+
+
 def test_the_age_of_a_gap_is_that_of_its_oldest_part() -> None:
     """A Region that fails after it was read in part was last read whole before that."""
     target = Target(Account(), "eu-central-1")

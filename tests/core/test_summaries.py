@@ -123,7 +123,7 @@ def test_critical_nodes_are_as_many_as_their_list_and_old_scans_are_told_apart()
 def test_a_gap_is_named_in_the_one_line() -> None:
     """A notification of a part must not read like one of the whole."""
     other = GAP.model_copy(update={"account": "2", "region": "eu-west-1"})
-    partly = GAP.model_copy(update={"last_read_at": None})
+    partly = GAP.model_copy(update={"partial": True})
     assert status_in_short(report(gaps=(GAP,))).endswith("; us-east-1 could not be read")
     assert gaps_in_short((GAP, other)) == "1/us-east-1 and 2/eu-west-1 could not be read"
     assert gaps_in_short((partly,)) == "us-east-1 could not be read fully"
@@ -160,6 +160,9 @@ def test_a_total_that_is_not_known_is_not_called_one() -> None:
         dict(figures(report(gaps=(unseen,)), NOW))["Compliant"] == "115 of 140 known nodes (82.1 %)"
     )
     assert dict(figures(report(gaps=(GAP,)), NOW))["Compliant"] == "115 of 140 nodes (82.1 %)"
+    one = NodeCounts(total=1, compliant=1)
+    told = report(nodes=one, unknown_reasons=UnknownReasons(), gaps=(unseen,))
+    assert dict(figures(told, NOW))["Compliant"] == "1 of 1 known node (82.1 %)"
 
 
 @pytest.mark.parametrize(
@@ -171,6 +174,7 @@ def test_a_total_that_is_not_known_is_not_called_one() -> None:
             {"nodes": 0, "last_read_at": None, "account": "", "hint": ""},
             "us-east-1: Denied. Never read: how many nodes it has is not known, none of them is in these figures.",
         ),
+        ({"nodes": 0, "partial": True}, "1/us-east-1: Denied. Ask."),
     ],
 )  # fmt: skip
 def test_a_gap_says_what_it_hides(changes: dict[str, object], words: str) -> None:

@@ -74,7 +74,17 @@ def test_what_is_past_its_deadline_and_until_when() -> None:
     assert breached(trend()) == "3 critical and 12 important patches are past the deadline"
     one = DEADLINES[0].model_copy(update={"breached": 1})
     assert breached(trend(deadlines=(one,))) == "1 critical patch is past the deadline"
-    assert breached(trend(deadlines=(DEADLINES[2],))) == "no patch is past its deadline"
+    none = trend(deadlines=(DEADLINES[2],))
+    assert breached(none) == "no known patch is past its deadline"  # nodes are unknown
+    known = none.points[-1].nodes.model_copy(update={"unknown": 0})
+    last = none.points[-1].model_copy(update={"nodes": known})
+    whole = none.model_copy(update={"points": (last,)})
+    assert breached(whole) == "no patch is past its deadline"
+    for changes in (
+        {"details_missing": 1},
+        {"points": (last.model_copy(update={"complete": False}),)},
+    ):
+        assert breached(whole.model_copy(update=changes)) == "no known patch is past its deadline"
     assert outlook(trend(forecast_why="at 2 a day")) == "14 Dec 2026, at 2 a day"
     assert outlook(trend(forecast=None, forecast_why="not converging")) == "Not converging"
     assert outlook(trend(forecast=TODAY, forecast_why="nothing is late")) == "Now, nothing is late"

@@ -52,6 +52,7 @@ class FakeAws:
         self._account = account
         self._nodes: dict[NodeKey, FakeNode] = {}
         self._baselines: dict[tuple[str, str, str], Baseline] = {}
+        self._reads_baselines = True
         self._failures: dict[Target, AwsError] = {}
         self._state_failures: dict[Target, tuple[AwsError, Collection[str] | None]] = {}
         self._lock = threading.Lock()
@@ -67,6 +68,12 @@ class FakeAws:
     def put_baseline(self, target: Target, baseline: Baseline) -> None:
         """Add a baseline to a target."""
         self._baselines[(*self._place(target), baseline.baseline_id)] = baseline
+        self._reads_baselines = True
+
+    def forget_baselines(self) -> None:
+        """From now on no baseline can be read, until one is put."""
+        self._baselines.clear()
+        self._reads_baselines = False
 
     def fail(self, target: Target, error: AwsError) -> None:
         """From now on nothing of the target can be read."""
@@ -169,6 +176,9 @@ class FakeAws:
             stateless if known.state is None else node,
             known.state,
             counts_available_security_updates=self._counts_updates(target, known.state),
+            undecided=not self._reads_baselines
+            and known.state is not None
+            and known.state.available_security_updates > 0,
         )
 
     def _counts_updates(self, target: Target, state: PatchState | None) -> bool:
@@ -191,5 +201,6 @@ class FakeAws:
                 nodes=unread,
                 hint=error.hint,
                 passing=not isinstance(error, AccessDenied),
+                partial=True,
             ),
         )

@@ -17,6 +17,7 @@ from bot.core.readings import TargetReading
 from bot.core.rules import ChangeRules
 from bot.core.running import about_dispatch, about_run, moved, planned
 from bot.core.runs import RUN, Dispatch, DispatchState, RunState
+from bot.services.alert_following import Following
 from bot.services.alert_log import told_alerts
 from bot.services.alerting import Alerting, Pace
 from bot.services.asking import Asking
@@ -54,6 +55,7 @@ class Alarm(World):
             pace=PACE,
             count=lambda what, outcome: self.counts.update([(what, outcome)]),
         )
+        self.following = Following(self.ledger, self.compliance, rules=self.rules)
         self.auto = AutoRequests(
             self.ledger,
             Asking(self.ledger, self.surveyor, clock=self.clock),
@@ -108,6 +110,11 @@ class Alarm(World):
         self.now += timedelta(**length)
         self.alerting.tick()
         self.auto.tick()
+        self.following.tick()
+
+    def drawn(self, alert_id: str) -> int:
+        """How often the card of the alert was wanted: each time it is drawn anew."""
+        return next(one.wanted for one in self.ledger.notices() if one.key == f"alert/{alert_id}")
 
     @property
     def alerts(self) -> Sequence[Alert]:

@@ -17,9 +17,9 @@ from bot.core.requests import RequestState
 from bot.core.running import BOT
 from bot.core.runs import DispatchState
 from bot.services.alert_log import find_alert
+from bot.services.alert_standing import look_up
 from bot.services.alerting import POISON
 from bot.services.asking import Asking
-from bot.services.auto_requests import answer_to
 from bot.services.intake import Refusal
 from tests.commands import fleet
 from tests.core import envelopes
@@ -411,7 +411,7 @@ def test_auto_request_asks_and_people_approve(tmp_path: Path) -> None:
     assert plan is not None
     assert {node.key for node in plan.nodes} == {node.key for node in NODES[:2]}
     assert not world.ledger.runs()
-    assert answer_to("A-1", world.ledger)[0]
+    assert [one.request.id for one in look_up(world.ledger, "A-1")[1].opened] == ["R-1"]
     assert "requester/R-1" not in {one.key for one in world.ledger.notices()}
     assert "approval/R-1" in {one.key for one in world.ledger.notices()}
     world.click("request.approve", BEN, **world.ids("R-1"))
@@ -450,7 +450,8 @@ def test_auto_request_asks_once_for_an_alert_and_not_again_for_a_day(tmp_path: P
     world.wait(minutes=5)
     assert [one.id for one in world.alerts] == ["A-1", "A-2"]
     assert len(world.ledger.requests()) == 1
-    assert answer_to("A-2", world.ledger) == (False, "I asked for R-1 there already")
+    _, found = look_up(world.ledger, "A-2")
+    assert (found.opened, found.declined) == ((), "I asked for R-1 there already")
     assert world.kinds(subject="alert/A-2") == ["alert.raised", "alert.not_requested"]
     world.close()
 
@@ -478,9 +479,9 @@ def test_auto_request_goes_round_no_rule(tmp_path: Path, rules: Any, why: str) -
     world.hear(world.bad(1))
     world.wait(minutes=5)
     assert not world.ledger.requests()
-    asked, answer = answer_to("A-1", world.ledger)
-    assert not asked
-    assert why in answer.casefold()
+    _, found = look_up(world.ledger, "A-1")
+    assert not found.opened
+    assert why in found.declined.casefold()
     world.close()
 
 

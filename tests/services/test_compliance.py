@@ -586,6 +586,33 @@ def test_patches_are_asked_for_once_per_operation(
     assert len(gateway.asked) == 3
 
 
+def test_a_list_of_a_later_operation_is_not_kept_as_that_of_an_earlier_one(
+    compliance: Compliance, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scan found one missing; after an Install nothing is listed as such."""
+    _, judged = compliance.judged("prod")
+    with monkeypatch.context() as installed:
+        installed.setattr(gateway, "patches", lambda _key, _target: ())
+        assert compliance.patches("prod", broken(judged)).patches == ()
+    assert compliance.patches("prod", broken(judged)).patches == (PATCH,)
+
+
+def test_patches_of_an_operation_without_a_valid_time_are_asked_for_again(
+    compliance: Compliance, gateway: Gateway, clock: Clock
+) -> None:
+    """The next one has none either: what was listed once would be shown for ever."""
+    _, judged = compliance.judged("prod")
+    one = broken(judged)
+    assert one.seen.state is not None
+    dateless = replace(one.seen.state, operation_end_time=None)
+    undated = replace(one, seen=replace(one.seen, state=dateless))
+    gateway.asked.clear()
+    compliance.patches("prod", undated)
+    clock.advance(timedelta(days=1))
+    assert compliance.patches("prod", undated).read_at == clock()
+    assert len(gateway.asked) == 2
+
+
 def test_patches_that_aws_refuses_are_a_gap(compliance: Compliance, gateway: Gateway) -> None:
     _, judged = compliance.judged("prod")
     gateway.errors = {"us-east-1": DENIED}

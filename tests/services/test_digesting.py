@@ -12,7 +12,8 @@ import pytest
 
 from bot.core import digest_words
 from bot.core.causes import Cause, Remedy
-from bot.core.digest_reports import DigestReport, DueRow, Part
+from bot.core.digest_reports import DigestReport, DueRow, FailedInstall, Part, Ready
+from bot.core.digest_tasks import still_open, to_do, unchanged_line
 from bot.core.digests import standing
 from bot.core.errors import NotFound, StorageError
 from bot.core.figures import judge_all
@@ -71,6 +72,7 @@ class Site(Stage):
         self.history = HistoryFake()
         self.fleet = list(nodes(8, operation_end_time=YESTERDAY - timedelta(hours=3)))
         self.owners = {"web": "C0000WEB1"}
+        self.silence: dict[str, str] = {}
         self.reads(*self.fleet)
 
     def reads(self, *found: Observation) -> None:
@@ -78,7 +80,9 @@ class Site(Stage):
         reading = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, self.now, found)
         self.gateway.readings = {PLACE: reading}
 
-    def snapshot(self, at: datetime, *found: Observation) -> None:
+    def snapshot(
+        self, at: datetime, *found: Observation, kind: SnapshotKind = SnapshotKind.DAILY
+    ) -> None:
         """What history kept of these at that time."""
         target = TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, at, found)
         reading = Reading("prod", at, (target,))
@@ -88,7 +92,7 @@ class Site(Stage):
             environment="prod",
             day=at.date(),
             at=at,
-            kind=SnapshotKind.DAILY,
+            kind=kind,
             run="",
             nodes=told.nodes,
             unknown_reasons=told.unknown_reasons,
@@ -107,7 +111,12 @@ class Site(Stage):
         history = None if more.get("without_history") else self.history
         ledger = None if more.get("without_ledger") else self.ledger
         digesting = Digesting(
-            self.compliance, history, ledger, deadlines=WeekOrMonth(), owners=self.owners
+            self.compliance,
+            history,
+            ledger,
+            deadlines=WeekOrMonth(),
+            owners=self.owners,
+            silence=lambda name: self.silence.get(name, ""),
         )
         return digesting.compose("prod", since, self.now)
 
@@ -254,6 +263,49 @@ def test_the_plan_for_what_is_late_leaves_out_what_is_due_later(site: Site) -> N
     assert critical.urgent == ("KB1",)
 
 
+def test_what_no_install_can_bring_is_no_install_to_do(site: Site) -> None:
+    """As pre-flight judges: offline, without fresh data, not approved, rejected, waiting for a reboot."""
+    late = fleet.NOW - WEEK - timedelta(hours=3)
+    away, stale, *others = site.fleet[:6]
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.reads(
+        replace(away, node=replace(away.node, ping_status="ConnectionLost")),
+        scan(stale, fleet.ago(days=30)),
+        *site.fleet[2:],
+    )
+    site.opens(away, late, patch("KB1"))
+    site.opens(stale, late, patch("KB1"))
+    states = ("AvailableSecurityUpdate", "InstalledRejected", "InstalledPendingReboot", "Missing")
+    for one, state in zip(others, states, strict=True):
+        site.opens(one, late, replace(patch("KB2" if state == "Missing" else "KB1"), state=state))
+    digest = site.digest()
+    critical = row(digest.fleet, "critical")
+    assert (critical.breached, critical.urgent) == (6, ("KB2",))
+    assert critical.ready == Ready(breached=1, breached_nodes=1)
+    assert {one.why: (one.patches, one.nodes) for one in critical.hindered} == dict.fromkeys(
+        ("offline", "no_data", "not_approved", "rejected", "reboot"), (1, 1)
+    )
+    tasks = to_do(digest)
+    assert (
+        "Install now: 1 critical patch past the deadline on 1 node: `/patch install prod patches:KB2`."
+        in tasks
+    )
+    assert [task.split(": ")[0] for task in tasks if " due" in task] == [
+        "Bring back 1 node without an answer of the agent, 1 critical patch due there",
+        "Approve 1 critical patch due in the baseline of 1 node, which no Install brings before",
+        "Remove 1 critical patch that the baseline of 1 node rejects, due as well",
+    ]
+
+
+def test_nothing_is_due_is_not_said_of_what_waits_for_something_else(site: Site) -> None:
+    first = site.fleet[0]
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.reads(*site.fleet)
+    late = fleet.NOW - WEEK - timedelta(hours=3)
+    site.opens(first, late, replace(patch("KB1"), state="InstalledPendingReboot"))
+    assert not any("Nothing is due" in task or "Install" in task for task in to_do(site.digest()))
+
+
 def test_the_same_as_yesterday(site: Site) -> None:
     """A later scan that says the same is no change; a patch whose deadline has passed since is one."""
     site.snapshot(YESTERDAY, *site.fleet)
@@ -266,6 +318,43 @@ def test_the_same_as_yesterday(site: Site) -> None:
     assert row(late.fleet, "critical").newly_breached == 1
     assert site.digest(fleet.ago(hours=1)).fleet.due[0].newly_breached == 0
     assert site.digest(fleet.ago(hours=1)).unchanged
+
+
+def test_a_failed_install_stays_to_be_done_and_a_day_without_changes_stays_one_line(
+    site: Site,
+) -> None:
+    """It was told as a change yesterday; nobody has installed on that node since."""
+    site.now = YESTERDAY - timedelta(hours=2)
+    run = site.start(site.approved())
+    site.result(run, [GOOD] * 7 + [BAD])
+    site.finish(run, RunState.PARTIAL, clean=7)
+    site.now = fleet.NOW
+    site.snapshot(YESTERDAY, *site.fleet)
+    report = site.digest()
+    assert (report.unchanged, report.fleet.worse) == (True, ())
+    assert report.fleet.failing == (FailedInstall(run="X-1", nodes=1),)
+    assert still_open(report) == ()
+    line = unchanged_line(report, report.fleet, "prod")
+    assert line.endswith("An Install failed on 1 node of these: `/patch run X-1`.")
+    assert "See why the Install failed on 1 node: `/patch run X-1`." in to_do(report)
+    plan = site.ledger.plan(run.digest)
+    assert plan is not None
+    owner = next(one.owner for one in plan.nodes if one.key == plan.waves[-1][-1])
+    (mine,) = report.owners
+    assert bool(mine.part.failing) is (owner == mine.owner)
+
+
+def test_that_no_alert_can_come_is_said_also_on_a_quiet_day(site: Site) -> None:
+    site.snapshot(YESTERDAY, *site.fleet)
+    site.silence = {"prod": "There is no queue 1/eu-central-1/q"}
+    report = site.digest()
+    (line,) = report.notices
+    assert line.startswith("No alert comes at present")
+    assert "There is no queue 1/eu-central-1/q. See `/patch doctor`." in line
+    assert report.unchanged
+    assert still_open(report) == (line,)
+    site.silence = {}
+    assert site.digest().notices == ()
 
 
 def test_another_reason_for_knowing_nothing_is_a_change(site: Site) -> None:

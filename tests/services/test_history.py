@@ -13,10 +13,11 @@ from bot.core.deadlines import LOOKS_BACK
 from bot.core.environments import Account, Environment, Selector, Target
 from bot.core.errors import AccessDenied, NotFound, Throttled, Unreachable
 from bot.core.history import Exposure, SnapshotKind
-from bot.core.nodes import ManagedNode, NodeKey, Patch, PatchState
+from bot.core.nodes import Baseline, ManagedNode, NodeKey, Patch, PatchState
 from bot.core.runs import VERIFY, DispatchState, RunState
 from bot.services.compliance import Compliance
 from bot.services.history import NODE_PAUSE, PLACE_PAUSE, READ_EVERY, History
+from bot.services.statuses import status_of
 from bot.store.cache import ReadingCache
 from bot.store.history import HistoryDatabase
 from bot.store.ledger import SqliteLedger
@@ -201,6 +202,48 @@ def test_a_clean_install_closes_nothing_that_only_a_scan_lists(world: World) -> 
     assert world.exposures()["i-1", "openssl"].is_open
 
 
+def test_the_list_of_a_later_install_says_nothing_about_the_scan_before_it(world: World) -> None:
+    """AWS has the latest list only. Between reading and listing somebody installs: no hole was patched by that scan."""
+    world.read_again()
+    world.history.collect("prod")
+    opened = world.exposures()["i-1", "openssl"].first_seen
+    world.now += DAY
+    world.scanned("i-1", OPENSSL)
+    world.read_again()
+    world.scanned("i-1", operation="Install")
+    world.aws.asked.clear()
+    world.history.collect("prod")
+    world.history.collect("prod")
+    assert world.exposures()["i-1", "openssl"].is_open
+    assert world.aws.asked == ["i-1"]
+    world.now += HOUR
+    world.scanned("i-1", OPENSSL)
+    world.read_again()
+    world.history.collect("prod")
+    still_open = world.exposures()["i-1", "openssl"]
+    assert (still_open.first_seen, still_open.last_seen) == (
+        opened,
+        world.now - timedelta(minutes=1),
+    )
+
+
+def test_a_baseline_that_cannot_be_read_closes_no_available_update(world: World) -> None:
+    """Whether they are open is not known then; when it can be read again they have their old date."""
+    counting = Baseline("pb-1", counts_available_security_updates=True)
+    update = Patch("Update", "KB9", "SecurityUpdates", "Critical", "AvailableSecurityUpdate")
+    for known in (True, False, True):
+        world.now += DAY
+        world.aws.put_baseline(TARGET, counting)
+        if not known:
+            world.aws.forget_baselines()
+        world.scanned("i-1", OPENSSL, update, available_security_updates=1)
+        world.read_again()
+        world.history.collect("prod")
+        found = world.exposures()["i-1", "KB9"]
+        assert found.is_open
+        assert found.first_seen == START + DAY
+
+
 def test_details_come_in_bites_the_worst_first(world: World) -> None:
     for number in range(3, 9):
         world.scanned(f"i-{number}", OPENSSL, critical_non_compliant=number)
@@ -362,6 +405,21 @@ def test_a_trend_of_400_days_loads_what_the_forecast_looks_at_and_sums_up_the_re
     assert (found.closed, found.days_to_patch_mean) == (6, 1.5) == (len(ages), sum(ages) / 6)
     short = world.new_history().trend("prod", 7)
     assert (short.closed, short.days_to_patch_mean) == (1, 4.0)
+
+
+def test_a_trend_ends_with_the_last_reading_and_keeps_nothing(world: World) -> None:
+    """What status says now is what the trend ends with, though no snapshot was taken since."""
+    world.scanned("i-1")
+    world.history.record("prod")
+    kept = world.store.snapshots("prod", since=START)
+    before = world.history.trend("prod", 30).points[-1]
+    world.now += HOUR
+    world.scanned("i-1", OPENSSL)
+    report = status_of(world.compliance, "prod", now=world.now, refresh=True)
+    after = world.history.trend("prod", 30).points[-1]
+    assert (after.nodes, after.at) == (report.nodes, report.as_of)
+    assert after.nodes.non_compliant == before.nodes.non_compliant + 1
+    assert world.store.snapshots("prod", since=START) == kept
 
 
 def test_a_trend_names_each_node_once_whose_patches_nobody_knows(world: World) -> None:

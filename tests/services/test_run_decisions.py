@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.chatops.run_cards import run_again
+from bot.core.readings import TargetReading
 from bot.core.runs import NodeOutcome, RunState
+from bot.services.installs import run_report
 from tests.commands.change_world import Stage
 from tests.services.changes import ANA, BEN, CAT, EVE
 
 FAILED = (NodeOutcome.FAILED, "exit code 1", None)
 UNKNOWN = (NodeOutcome.UNKNOWN, "", None)
 GOOD = (NodeOutcome.SUCCESS, "", True)
+LEFT_OUT = (NodeOutcome.SKIPPED, "the run was cancelled before it was sent", None)
 
 
 @pytest.fixture
@@ -92,6 +97,49 @@ def test_a_node_that_the_scan_found_not_clean_is_asked_for_again(stage: Stage) -
     assert before is not None
     order = [key for wave in before.waves for key in wave]
     assert {node.key for node in plan.nodes} == {order[0], order[2]}
+
+
+def test_what_was_never_sent_to_is_asked_for_again_and_who_is_not_there_any_more_is_said(
+    stage: Stage,
+) -> None:
+    """The run was stopped after its canary; a node has left the fleet since."""
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD, *[LEFT_OUT] * 7])
+    stage.finish(run, RunState.CANCELLED, clean=8)
+    before = stage.ledger.plan(run.digest)
+    assert before is not None
+    order = [key for wave in before.waves for key in wave]
+    (place, reading), *_ = stage.gateway.readings.items()
+    assert isinstance(reading, TargetReading)
+    there = [one for one in reading.observations if one.node.key != order[-1]]
+    stage.gateway.readings = {place: replace(reading, observations=tuple(there))}
+    reply = stage.click("run.retry_failed", ANA, run=run.id)
+    assert reply.allowed, reply.text
+    assert "You saw 7 nodes" in reply.text
+    again = stage.ledger.requests(only_open=True)[0]
+    plan = stage.ledger.plan(again.digest)
+    assert plan is not None
+    assert {node.key for node in plan.nodes} == set(order[1:-1])
+
+
+def test_what_was_never_sent_to_is_told_apart(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, [FAILED, *[LEFT_OUT] * 7])
+    stage.finish(run, RunState.CANCELLED, clean=8)
+    ended = stage.ledger.run(run.id)
+    assert ended is not None
+    button = run_again(run_report(stage.ledger, ended, stage.now))
+    assert "Plan for 8 nodes" in str(button)
+    assert "8 nodes of prod (7 of them never sent to)" in str(button)
+
+
+def test_a_rehearsal_is_not_asked_for_again(stage: Stage) -> None:
+    stage.rules["prod"] = replace(stage.rules["prod"], rehearsal=True)
+    stage.rebuild()
+    run = stage.start(stage.approved())
+    stage.result(run, [LEFT_OUT] * 8)
+    stage.finish(run, RunState.ABANDONED, clean=0)
+    assert "nothing to retry" in stage.click("run.retry_failed", ANA, run=run.id).text
 
 
 def test_where_nothing_failed_there_is_nothing_to_retry(stage: Stage) -> None:

@@ -66,6 +66,22 @@ def test_the_button_opens_a_form_for_exactly_these_nodes(shop: Shop) -> None:
     assert shop.world.slack.calls.refused() == []
 
 
+def test_the_card_says_who_opened_a_request_from_it(shop: Shop) -> None:
+    """In its place, and with no button by which somebody else would plan the same."""
+    alarm(shop, signs(shop)[:2])
+    shop.start()
+    before = shop.card(MAYA, "A-1: 2 nodes of prod became non-compliant", PATCHING)
+    shop.ask(named="A-1")
+    shop.board().wake()
+    after = shop.card(MAYA, "R-1 waits for approval", PATCHING)
+    assert after["ts"] == before["ts"]
+    told = json.dumps(after["blocks"])
+    assert f"Request *R-1* was opened from this by <@{MAYA}> and waits for approval." in told
+    assert "form:install" not in told
+    shop.world.slack.person(MAYA).click(after, "private:request")
+    assert "R-1" in shop.told(MAYA, PATCHING, "Install on 2 nodes of prod")
+
+
 def test_whoever_may_not_ask_gets_no_form(shop: Shop) -> None:
     alarm(shop, signs(shop))
     shop.start()

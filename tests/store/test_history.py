@@ -337,7 +337,7 @@ reports = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reports)
 def test_in_any_order_of_times_the_exposures_are_those_of_a_simple_model(
     tmp_path_factory: pytest.TempPathFactory, told: Sequence[tuple[int, frozenset[str]]]
@@ -380,7 +380,7 @@ by_baselines = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(by_baselines)
 def test_whatever_baselines_list_the_store_keeps_what_the_rules_say(
     tmp_path_factory: pytest.TempPathFactory,

@@ -109,3 +109,23 @@ def test_a_queue_that_fails_is_told_and_does_not_end_the_others() -> None:
     for thread in listening.pollers:
         thread.join(5)
     assert good.log == ["deleted ['1']"]
+
+
+def test_a_source_that_fails_for_a_while_is_named_and_one_that_hiccups_is_not() -> None:
+    now = 0.0
+    bad = Source(trouble=Unreachable("AWS cannot be reached."), name="bad")
+    listening = Listening(
+        [bad, Source(name="good")], lambda found: found, (), monotonic=lambda: now
+    )
+
+    def poll() -> bool:
+        return listening._attempt("bad", lambda: listening.listen_once(bad))
+
+    assert not poll()
+    assert listening.failing(120) == {}
+    now = 120.0
+    assert not poll()
+    assert listening.failing(120) == {"bad": "AWS cannot be reached."}
+    bad.trouble = None
+    assert poll()
+    assert listening.failing(0) == {}

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from bot.chatops.notices import draw
 from bot.core.errors import SlackError
 from bot.core.identity import Kind, Members, Person
 from bot.core.ledger import Notice, NoticeState
@@ -159,8 +161,49 @@ def test_after_a_broken_glass_nothing_is_sent_before_somebody_was_told(site: Sit
         site.tick(5)
     assert site.aws.attempts == []
     assert "nobody could be told" in site.run().why
+    posted(site, notice)
+    assert site.finish().state is RunState.VERIFIED
+
+
+def posted(site: Site, notice: Notice, **changes: Any) -> None:
+    """The message is there."""
     with site.ledger.change() as change:
-        change.move_notice(replace(notice, state=NoticeState.POSTED))
+        change.show(notice)
+        change.move_notice(replace(notice, **{"state": NoticeState.POSTED, "ts": "1.1", **changes}))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("S0APPROVE", {"ts": ""}),
+        ("C0OPS", {"channel": "D1", "reason": "instead of C0OPS (is_archived)"}),
+        (ASKER, {"channel": "D1"}),
+    ],
+    ids=["to a group whose members have nothing yet", "in place of a channel", "to themselves"],
+)
+def test_whoever_broke_the_glass_is_not_who_was_to_hear_of_it(
+    site: Site, place: str, message: dict[str, Any]
+) -> None:
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1)))
+    posted(site, Notice(f"break_glass/R-1/{place}", noticing.BREAK_GLASS, "R-1", place), **message)
+    for _ in range(5):
+        site.tick(5)
+    assert site.aws.attempts == []
+    assert "nobody could be told" in site.run().why
+    member = Notice("break_glass/R-1/S0APPROVE/UFIRST", noticing.BREAK_GLASS, "R-1", FIRST)
+    posted(site, member)
+    site.until(lambda: len(site.aws.accepted) == 1)
+
+
+def test_who_was_told_of_a_broken_glass_stays_told(site: Site) -> None:
+    """The channel is archived after the first wave: that holds up no second one."""
+    site.rules["prod"] = replace(RULES, break_glass=Members(users=frozenset({ASKER})))
+    glass(site, a_plan(site.aws, site.aws.add(1, 2)))
+    notice = Notice("break_glass/R-1/C0OPS", noticing.BREAK_GLASS, "R-1", "C0OPS")
+    posted(site, notice)
+    site.until(lambda: len(site.aws.accepted) == 1)
+    posted(site, notice, state=NoticeState.LOST, reason="is_archived")
     assert site.finish().state is RunState.VERIFIED
 
 
@@ -178,6 +221,28 @@ def test_an_environment_that_left_the_configuration_ends_the_run_with_the_reason
     assert all("not configured any more" in link.body for link in dropped)
     assert len(dropped) == 2 - sent
     assert len(site.aws.attempts) == sent
+
+
+def test_what_ends_in_an_environment_that_left_the_configuration_is_told_all_the_same(
+    site: Site,
+) -> None:
+    """The live card and the card with the Approve button are drawn anew, and there is a receipt."""
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    waiting = site.ask(a_plan(site.aws, site.aws.add(3)))
+    with site.ledger.change() as change:
+        noticing.show(change, noticing.about_request(waiting, RULES))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    before = {one.key: one for one in site.ledger.notices()}
+    del site.rules["prod"]
+    site.finish(seconds=120)
+    site.until(lambda: not site.request(waiting.id).is_open, seconds=120)
+    after = {one.key: one for one in site.ledger.notices()}
+    for key in ("run/X-1", f"approval/{waiting.id}", f"requester/{waiting.id}"):
+        assert after[key].wanted > before[key].wanted
+        assert after[key].channel == before[key].channel
+    assert after["receipt/X-1"].thread_of == "run/X-1"
+    for one in after.values():
+        assert draw(one, site.ledger, site.aws.now(), rules=site.rules).text
 
 
 def test_a_node_that_is_never_a_target_by_now_is_left_out_and_named(site: Site) -> None:

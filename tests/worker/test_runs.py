@@ -124,6 +124,19 @@ def test_a_scan_run_proves_itself(site: Site) -> None:
     assert [one.order.operation for one in site.aws.accepted] == [Operation.SCAN] * 2
 
 
+def test_a_scan_that_failed_on_a_node_was_sent_all_the_same(site: Site) -> None:
+    """Its receipt does not speak of a scan after it that could not be sent."""
+    keys = site.aws.add(1, 2)
+    site.aws.endings[f"scan {keys[1].instance_id}"] = ("Failed", 149)
+    site.ask(a_plan(site.aws, keys, operation=Operation.SCAN), needed=0)
+    run = site.finish("X-1")
+    assert run.state is RunState.PARTIAL
+    receipt = site.ledger.receipt("X-1")
+    assert receipt is not None
+    assert receipt["nodes"]["failed"] == 1
+    assert receipt["not_scanned_because"] == ""
+
+
 def test_a_rehearsal_records_what_it_would_send_and_sends_nothing(site: Site) -> None:
     keys = site.aws.add(1, 2, 3)
     run = site.finish(site.approved(a_plan(site.aws, keys, rehearsal=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 
 from bot.core.audit import Entry
 from bot.core.commands import Order
-from bot.core.errors import AwsError, Conflict, StorageError
-from bot.core.identity import Person
+from bot.core.errors import AwsError, Conflict, SlackError, StorageError
+from bot.core.identity import Kind, Person
 from bot.core.plans import Operation, RebootOption
 from bot.core.rules import Freeze
 from bot.core.runs import RUN, Dispatch, DispatchState, RunState
@@ -19,7 +20,17 @@ from bot.core.steering import proceed, stop
 from bot.worker.sends import of_purpose
 from bot.worker.timing import Timing
 from tests.worker.aws import DENIED, DOCUMENT, DROPPED, LOST, OK, THROTTLED, Accepted
-from tests.worker.site import APPROVERS, ASKER, FIRST, TARGET, Site, a_plan, open_ledger
+from tests.worker.site import (
+    APPROVERS,
+    ASKER,
+    FIRST,
+    RULES,
+    SECOND,
+    TARGET,
+    Site,
+    a_plan,
+    open_ledger,
+)
 
 
 def canary(site: Site, run: str = "X-1") -> Dispatch:
@@ -186,6 +197,62 @@ def test_a_freeze_that_begins_between_two_tries_ends_them(site: Site) -> None:
     assert "end of the year" in canary(site).reason
 
 
+def _deactivated(site: Site) -> None:
+    site.slack.kinds[SECOND] = Kind.DEACTIVATED
+
+
+def _nobody_can_tell(site: Site) -> None:
+    site.slack.error = SlackError("Slack does not answer.")
+
+
+def _for_rehearsals(site: Site) -> None:
+    site.rules["prod"] = replace(RULES, rehearsal=True)
+
+
+def _clock_jumps(site: Site) -> None:
+    site.aws.jump = timedelta(minutes=-20)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (_deactivated, "only 1 of 2 approvals still count"),
+        (_nobody_can_tell, "approvers could not be checked again: Slack does not answer"),
+        (_for_rehearsals, "for rehearsals only"),
+        (_clock_jumps, "the clock of this machine jumped"),
+    ],
+)
+def test_a_try_after_a_throttle_needs_what_the_first_one_did(
+    site: Site, change: Callable[[Site], None], why: str
+) -> None:
+    """It is another send: the role of the approvers, the rules and the clock are looked at anew."""
+    site.aws.answers = [THROTTLED]
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+
+    def pause(seconds: float) -> None:
+        site.aws.advance(seconds)
+        change(site)
+
+    site.worker = site.new_worker(pause=pause)
+    site.until(lambda: paused(site))
+    assert len(site.aws.attempts) == 1
+    assert why in canary(site).reason
+    assert site.kinds().count("dispatch.throttled") == 1
+
+
+def test_a_stop_while_a_throttled_send_waits_ends_it(site: Site) -> None:
+    site.aws.answers = [THROTTLED]
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+
+    def pause(seconds: float) -> None:
+        site.aws.advance(seconds)
+        cancel(site)
+
+    site.worker = site.new_worker(pause=pause)
+    assert site.finish(name).state is RunState.CANCELLED
+    assert len(site.aws.attempts) == 1
+
+
 def test_a_refused_send_pauses_the_run_with_the_reason(site: Site) -> None:
     site.aws.answers = [DENIED]
     site.approved(a_plan(site.aws, site.aws.add(1, 2)))
@@ -228,6 +295,18 @@ def test_two_commands_with_our_mark_raise_an_alarm_and_none_is_adopted(site: Sit
     assert site.kinds().count("dispatch.duplicated") == 1
     assert canary(site).state is DispatchState.UNKNOWN
     assert "somebody-else" in canary(site).reason
+
+
+def test_a_second_command_with_our_mark_that_turns_up_later_is_told_once(site: Site) -> None:
+    """Somebody ran the command again in the console, which copies its comment."""
+    site.aws.answers, site.aws.lag = [LOST], 200
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: paused(site))
+    site.aws.accepted.append(replace(site.aws.accepted[0], command_id="run-again"))
+    for _ in range(20):
+        site.tick(30)
+    assert site.kinds().count("dispatch.duplicated") == 1
+    assert canary(site).state is DispatchState.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from bot.core.requests import RequestState
 from bot.core.running import STUCK
 from bot.core.runs import RunState
 from bot.worker.timing import Timing
+from tests.worker.aws import LOST
 from tests.worker.site import Site, a_plan
 
 DENIED = AwsError("AWS refuses ListCommandInvocations.", code="AccessDenied")
@@ -72,6 +73,29 @@ def test_a_clock_that_jumps_ends_neither_run_nor_request(site: Site) -> None:
     assert site.run(name).is_open
     assert site.request(waiting.id).state is RequestState.PENDING
     assert site.finish(name).state is RunState.VERIFIED
+
+
+def test_a_clock_that_jumps_makes_no_node_unknown(site: Site) -> None:
+    """What is at work has not been so for five hours."""
+    site.aws.run_seconds = 120
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    site.aws.jump = timedelta(hours=5)
+    site.tick(30)
+    site.aws.jump = timedelta(0)
+    assert site.finish(name, seconds=5).state is RunState.VERIFIED
+    assert "run.paused" not in site.kinds()
+
+
+def test_a_clock_that_jumps_ends_no_search(site: Site) -> None:
+    """A send without an answer that AWS shows late; for a moment the clock is two months ahead."""
+    site.aws.answers, site.aws.lag = [LOST], 400
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: site.ledger.run(name) is not None and site.run().state is RunState.PAUSED)
+    site.aws.jump = timedelta(days=60)
+    site.tick(60)
+    site.aws.jump = timedelta(0)
+    site.until(lambda: site.ledger.dispatches(name)[0].command_id != "", seconds=30)
 
 
 def test_the_end_of_the_process_is_no_failure(site: Site) -> None:

@@ -12,13 +12,13 @@ import pytest
 from bot.chatops.notices import draw
 from bot.chatops.receipt_words import receipt_lines
 from bot.core.errors import AwsError
-from bot.core.identity import Members, Person
+from bot.core.identity import Kind, Members, Person
 from bot.core.nodes import NodeKey
 from bot.core.plans import Limits, Operation
 from bot.core.receipts import UNPROVEN
 from bot.core.running import planned
 from bot.core.runs import RUN, DispatchState, NodeOutcome, RunState
-from bot.core.steering import stop
+from bot.core.steering import proceed, stop
 from bot.services import noticing
 from tests.worker.aws import DENIED, DROPPED, SimulatedAws
 from tests.worker.site import APPROVERS, ASKER, FIRST, RULES, Site, a_plan, a_request
@@ -72,6 +72,31 @@ def test_a_run_that_is_stopped_before_its_first_send_scans_nothing(site: Site) -
     assert receipt(site)["nodes"]["unproven"] == 0
 
 
+def test_a_run_that_is_stopped_is_scanned_once_its_nodes_are_back(site: Site) -> None:
+    """The canary was just done, and reboots."""
+    site.aws.reboot_seconds = 120
+    name = site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    site.until(lambda: site.ledger.dispatches(name)[0].state is DispatchState.DONE)
+    stopped(site)
+    assert site.finish(name).state is RunState.CANCELLED
+    assert receipt(site)["nodes"]["rescanned"] == 1
+    assert receipt(site)["nodes"]["clean"] == 1
+
+
+def test_a_run_that_is_stopped_does_not_wait_for_ever_for_a_node_to_come_back(site: Site) -> None:
+    keys = site.aws.add(1, 2)
+    site.aws.never_back.add(keys[0].instance_id)
+    name = site.approved(a_plan(site.aws, keys))
+    site.until(lambda: len(site.aws.accepted) == 1)
+    site.until(lambda: site.ledger.dispatches(name)[0].state is DispatchState.DONE)
+    stopped(site)
+    assert site.finish(name, seconds=10).state is RunState.CANCELLED
+    assert "could be reached" in receipt(site)["not_scanned_because"]
+    assert receipt(site)["nodes"]["not_back"] == 1
+    assert site.aws.seconds < 2 * site.timing.reboot_grace
+
+
 def test_a_gate_that_nobody_decides_about_ends_with_a_scan(site: Site) -> None:
     keys = site.aws.add(1, 2, 3)
     site.aws.never_back.add(keys[0].instance_id)
@@ -79,6 +104,50 @@ def test_a_gate_that_nobody_decides_about_ends_with_a_scan(site: Site) -> None:
     assert "nobody decided" in run.why
     assert run.state is RunState.PARTIAL
     assert not run.is_open
+
+
+def lets_go_on(site: Site, *, waves: int) -> None:
+    run = site.run()
+    move = proceed(
+        run, Person(FIRST), site.aws.now(), wave=run.wave, waves=waves, allowed=APPROVERS
+    )
+    assert move.decision.allowed
+    with site.ledger.change() as change:
+        change.save_run(move.run, move.entries)
+
+
+def test_a_last_gate_that_is_opened_just_before_the_time_limit_leaves_time_for_the_scan(
+    site: Site,
+) -> None:
+    site.approved(a_plan(site.aws, site.aws.add(1, 2)))
+    site.until(lambda: sent_installs(site) == 1)
+    site.aws.answers = [DENIED]
+    site.until(lambda: site.run().state is RunState.PAUSED)
+    site.tick((site.run().deadline - site.aws.now()).total_seconds() - 10)
+    lets_go_on(site, waves=2)
+    run = site.finish("X-1")
+    assert receipt(site)["nodes"]["rescanned"] == 1
+    assert "time limit" not in run.why
+
+
+@pytest.mark.parametrize("minutes", [50, 600])
+def test_a_run_that_is_given_up_waits_for_what_is_at_work_and_scans_it(
+    site: Site, minutes: int
+) -> None:
+    """Until its time limit, where it takes as long as that; between two sends of a wave an approver lost the role."""
+    site.rules["prod"] = replace(RULES, time_limit=timedelta(hours=2))
+    site.aws.run_seconds = minutes * 60
+    of_one_wave(site, *range(1, 101))
+    site.until(lambda: sent_installs(site) == 1)
+    site.slack.kinds[FIRST] = Kind.DEACTIVATED
+    site.until(lambda: site.run().state is RunState.VERIFYING)
+    site.until(lambda: len(site.aws.accepted) == 2, seconds=30, ticks=600)
+    assert site.aws.accepted[1].order.operation is Operation.SCAN
+    assert site.aws.seconds >= min(minutes, 120) * 60
+    site.aws.run_seconds = 20
+    run = site.finish("X-1", seconds=5)
+    assert receipt(site)["nodes"]["rescanned"] == 50
+    assert "approvals still count" in run.why
 
 
 @pytest.mark.parametrize("fault", ["read_target", "no scan"])
@@ -143,6 +212,45 @@ def test_a_command_that_cannot_be_read_hides_no_other(site: Site) -> None:
     assert first.state is DispatchState.SENT  # so AWS is asked again, and what it says is heard
     site.until(lambda: site.ledger.dispatches(name)[0].state is DispatchState.DONE, seconds=60)
     assert all(one.outcome is NodeOutcome.SUCCESS for one in site.ledger.results(name, RUN))
+
+
+def test_a_node_that_came_back_late_is_not_said_to_be_away(site: Site) -> None:
+    """The scan after the run reached it."""
+    keys = site.aws.add(1, 2, 3)
+    site.aws.never_back.add(keys[0].instance_id)
+    site.approved(a_plan(site.aws, keys))
+    site.until(lambda: sent_installs(site) == 1)
+    site.until(lambda: site.run().state is RunState.PAUSED, seconds=10)
+    site.aws.never_back.clear()
+    lets_go_on(site, waves=2)
+    assert site.finish("X-1").state is RunState.VERIFIED
+    assert receipt(site)["nodes"]["not_back"] == 0
+    assert all(one.back_online for one in site.ledger.results("X-1", RUN))
+
+
+def test_that_a_node_did_not_come_back_is_not_forgotten_while_another_is_waited_for(
+    site: Site,
+) -> None:
+    """AWS is still asked about a send that nobody waits for any more."""
+    keys = site.aws.add(1, 2, 3)
+    away, dark = keys[0].instance_id, keys[1].instance_id
+    site.aws.never_back.add(away)
+    site.rules["prod"] = replace(RULES, time_limit=timedelta(hours=9))
+    original = type(site.aws)._ending
+
+    def ending(aws: SimulatedAws, one: Any, instance_id: str) -> Any:
+        return ("In Progress", None) if instance_id == dark else original(aws, one, instance_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedAws, "_ending", ending)
+        site.approved(a_plan(site.aws, keys, waves=(keys[:2], keys[2:])))
+        site.until(lambda: sent_installs(site) == 1)
+        site.until(lambda: site.run().state is RunState.PAUSED, seconds=60)
+        for _ in range(3):
+            site.tick(30)
+    found = {one.key.instance_id: one for one in site.ledger.results("X-1", RUN)}
+    assert found[away].back_online is False
+    assert found[dark].outcome is NodeOutcome.UNKNOWN
 
 
 def test_the_time_of_a_command_is_over_also_where_aws_cannot_be_asked(site: Site) -> None:

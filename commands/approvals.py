@@ -56,7 +56,7 @@ def _what(report: ApprovalsReport) -> str:
     if not report.paused:
         return what
     gates = f"{counted(len(report.paused), 'run')} with a closed gate"
-    return f"{gates}, {what}" if report.total else f"{gates}; nothing else waits"
+    return f"{gates}, {what}" if report.total else f"{gates}; nothing else waits for an approval"
 
 
 def _paused(run: RunRow) -> Block:
@@ -106,7 +106,8 @@ def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
     if waiting:
         waiting.insert(0, console.text(APPROVED, "bold"))
     if not report.requests:
-        return console.stack(*gates, console.prose(NOTHING), *waiting)
+        nothing = "Nothing else waits for an approval." if gates else NOTHING
+        return console.stack(*gates, console.prose(nothing), *waiting)
     table = console.columns("Request", "What", "Asked by", "Expires", "Lacks", right=("Lacks",))
     for row in report.requests:
         table.add_row(

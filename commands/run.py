@@ -18,7 +18,7 @@ from bot.chatops.context import Context
 from bot.chatops.markup import Text, bold, code, date, join, markup
 from bot.chatops.receipt_words import receipt_lines
 from bot.chatops.reply import Card
-from bot.core.change_reports import RequestReport, ResultRow, RunReport, SendRow
+from bot.core.change_reports import RequestReport, ResultRow, RunReport, RunRow, SendRow
 from bot.core.requests import RequestState
 from bot.core.runs import NodeOutcome
 from bot.core.wording import counted
@@ -53,7 +53,7 @@ def slack(report: Answer, context: Context) -> Card:
     if report.receipt is not None:
         card = run_cards.receipt_card(report, detailed=False)
     nodes = [_result(row) for row in report.results]
-    sends = [_send(row) for row in report.sends[:SENDS_SHOWN]]
+    sends = [_send(row, report.run) for row in report.sends[:SENDS_SHOWN]]
     if len(report.sends) > SENDS_SHOWN:
         sends.append(
             cards.prose(f"{len(report.sends) - SENDS_SHOWN:,} more sends: `--json` has all")
@@ -72,17 +72,16 @@ def _result(row: ResultRow) -> Text:
     )
 
 
-def _send(row: SendRow) -> Text:
-    return markup(
-        "• {purpose}-{batch} in {place}, {nodes}, {state}: {command}{reason}",
-        purpose=row.purpose,
-        batch=row.batch,
+def _send(row: SendRow, run: RunRow) -> Text:
+    told = markup(
+        "• {name} in {place}, {nodes}: {state}",
+        name=change_words.send(row, run),
         place=f"{row.account}/{row.region}".strip("/"),
         nodes=counted(row.nodes, "node"),
         state=row.state.value,
-        command=code(row.command_id) if row.command_id else "no command id",
-        reason=cards.prose(f" · {row.reason}", 200) if row.reason else "",
     )
+    more = [code(row.command_id)] if row.command_id else []
+    return join(" · ", [told, *more, *([cards.prose(row.reason, 200)] if row.reason else [])])
 
 
 def _request(report: RequestReport, context: Context) -> Card:
@@ -230,7 +229,7 @@ def terminal(report: Answer, _context: Context) -> RenderableType:
     sends = console.columns("Send", "Place", "Nodes", "State", "Command", right=("Nodes",))
     for send in report.sends[:ROWS]:
         sends.add_row(
-            console.text(f"{send.purpose}-{send.batch}"),
+            console.text(change_words.send(send, row)),
             console.text(f"{send.account}/{send.region}".strip("/")),
             console.cell(send.nodes),
             console.text(send.state),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -59,12 +60,13 @@ def _row(row: RunRow) -> Block:
     if row.state is RunState.WAITING:
         return run_cards.waiting_row(row)
     text = markup(
-        "{id} {what}: {state}\n{outcomes} · {when}",
+        "{id} {what}: {state}\n{outcomes} · {since} {when}",
         id=bold(row.id),
         what=change_words.of_run(row),
         state=change_words.run_state(row),
         outcomes=cards.prose(change_words.outcomes(row)),
-        when=ago(row.started_at or row.created_at),
+        since=_since(row)[0],
+        when=ago(_since(row)[1]),
     )
     details = cards.show(
         "Details",
@@ -76,6 +78,13 @@ def _row(row: RunRow) -> Block:
     return section(text, accessory=details)
 
 
+def _since(row: RunRow) -> tuple[str, datetime]:
+    """The last thing that is known of when: its end, its start, or since when it waits."""
+    if row.ended_at:
+        return "ended", row.ended_at
+    return ("started", row.started_at) if row.started_at else ("waits since", row.created_at)
+
+
 def _state(row: RunRow) -> str:
     told = change_words.run_state(row)
     return f"{told}: {row.why}" if row.state is RunState.WAITING and row.why else told
@@ -85,14 +94,14 @@ def terminal(report: RunsReport, context: Context) -> RenderableType:
     """The same as a table."""
     if not report.runs:
         return console.prose(f"{_headline(report)}.")
-    table = console.columns("Run", "What", "State", "Nodes", "Started")
+    table = console.columns("Run", "What", "State", "Nodes", "When")
     for row in report.runs:
         table.add_row(
             console.text(row.id, "bold"),
             console.text(change_words.of_run(row)),
             console.text(_state(row)),
             console.text(change_words.outcomes(row)),
-            console.text(ago_in_words(row.started_at or row.created_at, context.now)),
+            console.text(f"{_since(row)[0]} {ago_in_words(_since(row)[1], context.now)}"),
         )
     left = report.total - len(report.runs)
     more = console.text(f"{counted(left, 'older run')} not shown.", "dim")

@@ -16,6 +16,7 @@ from bot.chatops.grammar import Sentence, format_sentence
 from bot.chatops.limits import size
 from bot.chatops.markup import Mrkdwn, Text, ago, bold, code, date, join, markup, user, usergroup
 from bot.chatops.markup import prose as markup_prose
+from bot.chatops.markup import timed as markup_timed
 from bot.chatops.reply import Card
 from bot.core.errors import NotAllowed, PatchbotError, UsageError
 from bot.core.identity import Members
@@ -38,6 +39,11 @@ _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 2, "\\": 2}
 def prose(words: str, limit: int = 400) -> Mrkdwn:
     """A sentence with commands between backticks, as `markup.prose`, cut to about `limit` characters of JSON."""
     return markup_prose(brief(words, limit))
+
+
+def timed(words: str, limit: int = 400) -> Mrkdwn:
+    """A sentence of ours with moments in it, as `markup.timed`, cut like `prose`."""
+    return markup_timed(brief(words, limit))
 
 
 def asked(question: Context, *, refresh: bool = False, **options: str | None) -> str:

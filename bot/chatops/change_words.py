@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow
+from bot.core.change_reports import LimitRow, PlanReport, RequestRow, ResultRow, RunRow, SendRow
 from bot.core.plans import Limits, Operation, PlannedNode, RebootOption
 from bot.core.receipts import UNPROVEN
 from bot.core.requests import Request, RequestState
-from bot.core.runs import NodeOutcome, Run, RunState
+from bot.core.running import BOT
+from bot.core.runs import RUN_ENDS, VERIFY, NodeOutcome, Run, RunState
 from bot.core.wording import counted, listed
 
 PATCHES_SHOWN: Final = 5
@@ -28,6 +29,9 @@ RUN_STATES: Final = {
     RunState.ABANDONED: "abandoned, nothing was sent",
     RunState.LOST_TRACK: "out of time, with nodes unaccounted for",
 }
+UNTOUCHED: Final = "Nothing was sent, nothing changed on any node"
+_NOT_SENT: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.SKIPPED})
+_ENDED_EARLY: Final = frozenset({RunState.CANCELLED, RunState.ABANDONED})
 OUTCOMES: Final = {
     NodeOutcome.SUCCESS: "succeeded",
     NodeOutcome.RUNNING: "at work",
@@ -46,13 +50,21 @@ def outcome(row: ResultRow) -> str:
     words = OUTCOMES[row.outcome]
     if row.back_online is False:
         words = "not back after its reboot"
+    if row.reason.startswith(f"it {words} "):
+        return row.reason.removeprefix("it ")
     return f"{words}: {row.reason}" if row.reason else words
+
+
+def send(row: SendRow, run: RunRow) -> str:
+    """What a send is for, and its number: "Install, send 1"."""
+    what = "Verifying scan" if row.purpose == VERIFY else run.operation.value
+    return f"{what}, send {row.batch}"
 
 
 def run_state(row: RunRow | Run) -> str:
     """Where a run stands. A rehearsal sends nothing, and that is how it should end."""
-    if row.rehearsal and row.state is RunState.ABANDONED:
-        return "rehearsed, nothing was sent"
+    if is_rehearsed(row):
+        return "done, nothing was sent"
     if row.state is RunState.PARTIAL and UNPROVEN in row.why:
         return "ended, not verified"
     return RUN_STATES.get(row.state, row.state.value.replace("_", " "))
@@ -82,7 +94,7 @@ def what(operation: Operation, nodes: int, environment: str, *, rehearsal: bool)
 def reboots(number: int, operation: Operation, option: RebootOption) -> str:
     """Whether and how many nodes reboot."""
     if operation is Operation.SCAN:
-        return "none: a scan changes nothing"
+        return "none, a scan changes nothing"
     if option is RebootOption.NO_REBOOT:
         return "none (NoReboot): some patches count only after a reboot"
     return f"up to {number:,} (RebootIfNeeded)"
@@ -98,34 +110,65 @@ def of_run(row: RunRow) -> str:
     return what(row.operation, row.nodes, row.environment, rehearsal=row.rehearsal)
 
 
-def waves(sizes: Sequence[int]) -> str:
-    """ "1 (canary), then 3 waves of up to 10 nodes"."""
-    if len(sizes) < 2:
-        return f"one wave of {counted(sum(sizes), 'node')}"
-    rest = sizes[1:]
-    return f"{counted(sizes[0], 'node')} first, then {counted(len(rest), 'wave')} of up to {counted(max(rest), 'node')}"
+def waves(sizes: Sequence[int], operation: Operation) -> str:
+    """ "1 node first (canary), then 3 waves of up to 10 nodes"; of an Install that has no canary, that it has none."""
+    if has_canary(sizes):
+        rest = sizes[1:]
+        first = f"{counted(sizes[0], 'node')} first (canary)"
+        return f"{first}, then {counted(len(rest), 'wave')} of up to {counted(max(rest), 'node')}"
+    told = f"one wave of {counted(sum(sizes), 'node')}"
+    if len(sizes) > 1:
+        told = f"{counted(len(sizes), 'wave')} of up to {counted(max(sizes), 'node')}"
+    return f"{told}, no canary" if operation is Operation.INSTALL and sum(sizes) > 1 else told
+
+
+def has_canary(sizes: Sequence[int]) -> bool:
+    """Whether the first wave is there to try it out: smaller than those after it, or a single node."""
+    return len(sizes) > 1 and (sizes[0] == 1 or sizes[0] < max(sizes[1:]))
 
 
 def lacking(row: RequestRow) -> str:
     """Which rule still lacks how many votes."""
-    who = f"an approver of {row.environment}" + (
-        " other than the requester" if row.four_eyes else ""
-    )
-    needed = (
-        "1 approval, by"
-        if row.approvals_needed == 1
-        else f"{row.approvals_needed} approvals by different people, each by"
-    )
-    return f"Needs {needed} {who}: {len(row.approved_by)} given, {row.lacking} to come."
+    whose = "" if row.requester == BOT else _whose(row.approvals_needed, four_eyes=row.four_eyes)
+    told = needs(row.environment, row.approvals_needed)
+    return f"{told}{whose}. {len(row.approved_by)} given, {row.lacking} to come."
 
 
-def worst_patches(nodes: Iterable[PlannedNode]) -> str:
-    """The patches that most nodes of a plan lack; empty where they were not read."""
+def needs(environment: str, number: int) -> str:
+    """How many approvals, and by whom."""
+    if number == 1:
+        return f"Needs 1 approval, by an approver of {environment}"
+    return f"Needs {number} approvals, by different approvers of {environment}"
+
+
+def needs_of_plan(report: PlanReport) -> str:
+    """The same before it is asked for, and what follows."""
+    after = "This is a rehearsal: nothing is sent to AWS." if report.rehearsal else ""
+    if not report.approvals_needed:
+        return f"Needs no approval. {after or 'It is sent as soon as it is asked for.'}"
+    whose = _whose(report.approvals_needed, four_eyes=report.four_eyes)
+    told = f"{needs(report.environment, report.approvals_needed)}{whose}"
+    return f"{told}. {after or 'Nothing is sent before.'}"
+
+
+def _whose(number: int, *, four_eyes: bool) -> str:
+    """Whether the requester counts among the approvers."""
+    if four_eyes:
+        return "; not by the requester"
+    return f"; a requester who is an approver may give {'it' if number == 1 else 'one'}"
+
+
+def worst_patches(nodes: Sequence[PlannedNode]) -> str:
+    """The patches that most nodes of a plan lack, or its only node; empty where they were not read."""
+    single = len(nodes) == 1
     tally = Counter(patch for node in nodes for patch in node.patches)
     if not tally:
         return ""
     ranked = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{name} ({counted(number, 'node')})" for name, number in ranked[:PATCHES_SHOWN]]
+    shown = [
+        name if single else f"{name} ({counted(number, 'node')})"
+        for name, number in ranked[:PATCHES_SHOWN]
+    ]
     more = [f"{len(ranked) - PATCHES_SHOWN:,} more"] if len(ranked) > PATCHES_SHOWN else []
     return listed([*shown, *more])
 
@@ -138,14 +181,16 @@ def severity(nodes: Sequence[PlannedNode]) -> str:
     only_wait = sum(node.pending_reboot > 0 and not node.missing + node.failed for node in nodes)
     parts = [
         f"{counted(missing, 'patch', 'patches')} missing or failed on"
-        f" {counted(sum(node.missing + node.failed > 0 for node in nodes), 'node')}",
+        f" {counted(sum(node.missing + node.failed > 0 for node in nodes), 'node')}"
+        if missing
+        else "",
         f"critical-level on {counted(critical, 'node')}" if critical else "",
         f"security on {counted(security, 'node')}" if security else "",
         f"{counted(only_wait, 'node')} only {'waits' if only_wait == 1 else 'wait'} for a reboot"
         if only_wait
         else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return " · ".join(part for part in parts if part) or "no patch is known to be missing"
 
 
 def unnamed(nodes: Sequence[PlannedNode]) -> str:
@@ -183,8 +228,44 @@ def errors(max_errors: str) -> str:
     return f"{number} {noun} allowed in a send, AWS stops it at the next one"
 
 
+def is_rehearsed(row: RunRow | Run) -> bool:
+    """Whether a rehearsal ran to its end. One whose approval expired is abandoned for another reason."""
+    return row.rehearsal and row.state is RunState.ABANDONED and row.why.startswith("a rehearsal")
+
+
+def is_untouched(row: RunRow) -> bool:
+    """Whether the run was ended by somebody, or given up, before anything was sent."""
+    over = row.state in _ENDED_EARLY or (row.state is RunState.WAITING and row.cancelled_by)
+    return bool(over) and not row.rehearsal and set(row.outcomes) <= _NOT_SENT
+
+
+def stopping(row: RunRow) -> str:
+    """What a Stop does to a run as it stands."""
+    if row.state is RunState.WAITING:
+        return f"It has not started. {UNTOUCHED}."
+    if row.rehearsal:
+        return "It is a rehearsal: AWS got nothing."
+    if row.operation is Operation.SCAN:
+        return "Nothing more is sent. AWS is asked to cancel what it has; what was scanned counts."
+    return (
+        "Nothing more is sent. AWS is asked to cancel what it has; a node in the middle may be left half patched."
+        " What was sent to is scanned afterwards."
+    )
+
+
+def stopped(row: RunRow) -> str:
+    """What became of a run that somebody stopped; nothing where its outcomes say it."""
+    if is_untouched(row):
+        return ""
+    if row.state in RUN_ENDS and not row.rehearsal:
+        return "Nothing more was sent. The receipt says what is known of the nodes it was sent to."
+    return stopping(row)
+
+
 def outcomes(row: RunRow) -> str:
     """ "31 succeeded · 2 failed · 15 to come"; in a rehearsal how many would have been sent to."""
+    if is_untouched(row):
+        return UNTOUCHED
     if row.rehearsal and (number := row.outcomes.get(NodeOutcome.SKIPPED)):
         others = row.outcomes.get(NodeOutcome.PENDING, 0)
         return f"{number:,} would have been sent to" + (f" · {others:,} to come" if others else "")

@@ -23,6 +23,7 @@ _SPAN: Final = re.compile(r"(?<![^\s(“])`([^`]+)`(?![^\s.,:;!?)”])")
 _ARN: Final = re.compile(
     r"(?<![^\s(“])(arn:aws[a-z-]*:[A-Za-z0-9:/._+=@*-]*[A-Za-z0-9*])(?=[\s).,;:”]|$)"
 )
+_MOMENT: Final = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d UTC)\b", re.ASCII)
 _OPEN_END: Final = re.compile(r"(?:<[^>]*|&[a-z]{0,4})\Z")
 
 
@@ -66,6 +67,21 @@ def prose(words: str) -> Mrkdwn:
             for index, part in enumerate(parts)
         )
     )
+
+
+def timed(words: str) -> Mrkdwn:
+    """Like `prose`, with the moments that our own words name ("2026-11-23 14:05 UTC") in the reader's own zone."""
+    parts = enumerate(_MOMENT.split(words))
+    return Mrkdwn(
+        "".join(_moment(part) if index % 2 else prose(part).source for index, part in parts)
+    )
+
+
+def _moment(text: str) -> str:
+    try:
+        return date(datetime.strptime(text, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)).source
+    except ValueError:  # only like one
+        return prose(text).source
 
 
 def _with_arns(part: str) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.chatops import cards, change_words
+from bot.chatops import cards, change_words, refused_plans
 from bot.chatops.blocks import Block, Element, context, divider, fields, rich_text, section
 from bot.chatops.forms import (
     Option,
@@ -21,12 +21,11 @@ from bot.chatops.forms import (
     text_input,
 )
 from bot.chatops.markup import Text, ago, bold, code, date, join, markup
-from bot.core.change_reports import PlanReport, RequestRow
+from bot.core.change_reports import LimitRow, PlanReport, RequestRow, RunRow
 from bot.core.plans import Operation, Plan, RebootOption
 from bot.core.proposals import Proposal
 from bot.core.requests import Request
 from bot.core.selection import EVERY_STATE, Filter
-from bot.core.wording import counted
 from bot.services.installs import request_row
 
 REQUEST: Final = "request.submit"
@@ -74,17 +73,15 @@ def placed(view: Element, channel: str) -> Element:
 
 def request_modal(report: PlanReport) -> Element:
     """The form for a new request, or why there can be none."""
-    operation = report.operation.value
+    if report.refusals:
+        told = [*refused_plans.blocks(report), context(_asked_for(report), _read(report))]
+        return modal(refused_plans.title(report), told, callback_id="sorry")
     what = change_words.what(
         report.operation, len(report.nodes), report.environment, rehearsal=report.rehearsal
     )
-    head = [section(bold(what)), *_scope(report)]
-    if report.refusals:
-        told = [section(cards.prose(f"⛔ {line}", 2000)) for line in report.refusals]
-        return modal(f"{operation}: not possible", [*told, divider(), *head], callback_id="sorry")
     return modal(
-        f"{operation} in {report.environment}"[:24],
-        [*head, divider(), *_choices(report), *_why(report)],
+        f"{report.operation.value} in {report.environment}"[:24],
+        [section(bold(what)), *_scope(report), *_why(report), divider(), *_choices(report)],
         callback_id=REQUEST,
         submit="Ask for it",
         close="Cancel",
@@ -108,9 +105,7 @@ def _proposal(report: PlanReport) -> Proposal:
 
 
 def _scope(report: PlanReport) -> list[Block]:
-    lines: list[Text] = [
-        markup("Asked for: {scope}", scope=code(cards.brief(change_words.scope(report), 250)))
-    ]
+    lines: list[Text] = [_asked_for(report)]
     if left_out := change_words.left_out(report):
         lines.append(cards.prose(f"{left_out}."))
     if report.nodes:
@@ -128,46 +123,25 @@ def _scope(report: PlanReport) -> list[Block]:
                 when=date(window.start),
             )
         )
-    told = "nothing is sent before it is approved"
-    if not report.approvals_needed:
-        told = "it needs no approval and is sent as soon as you ask"
-    small = markup("Read {age} · {told}", age=ago(report.as_of), told=told)
-    return [section(join("\n", lines)), context(small)]
+    told = change_words.needs_of_plan(report)
+    return [section(join("\n", lines)), context(join(" · ", [_read(report), cards.prose(told)]))]
+
+
+def _asked_for(report: PlanReport) -> Text:
+    return markup("Asked for: {scope}", scope=code(cards.brief(change_words.scope(report), 250)))
+
+
+def _read(report: PlanReport) -> Text:
+    return markup("Read {age}", age=ago(report.as_of))
 
 
 def _choices(report: PlanReport) -> list[Block]:
     if report.operation is Operation.SCAN or report.limits is None:
         return []
-    several = len(report.waves) > 1
     chosen = next(one for one in REBOOTS if one.value == report.reboot_option.value)
     return [
         input_block(
             "Reboot", radio_buttons(REBOOTS, action_id="value", initial=chosen), block_id="reboot"
-        ),
-        input_block(
-            "Canary: nodes in the first wave (0 for none)",
-            number_input(
-                action_id="value", low=0, high=WAVE_MOST, initial=report.waves[0] if several else 0
-            ),
-            block_id="canary",
-        ),
-        input_block(
-            "Nodes in each further wave",
-            number_input(
-                action_id="value", low=1, high=WAVE_MOST, initial=max(report.waves[several:])
-            ),
-            block_id="wave_size",
-        ),
-        input_block(
-            "At the same time (a number for the run, or a percentage of each send)",
-            text_input(action_id="value", at_most=7, initial=report.limits.max_concurrency),
-            block_id="max_concurrency",
-        ),
-        input_block(
-            "Errors that AWS allows in a send of up to 50 nodes",
-            text_input(action_id="value", at_most=7, initial=report.limits.max_errors),
-            block_id="max_errors",
-            hint="A number or a percentage. With 1 it goes on after the first error and stops at the second.",
         ),
         input_block(
             "Start",
@@ -175,6 +149,43 @@ def _choices(report: PlanReport) -> list[Block]:
             block_id="start",
             hint="Leave it empty to start as soon as it is approved.",
             optional=True,
+        ),
+        *(_pace(report, report.limits) if len(report.nodes) > 1 else []),
+    ]
+
+
+def _pace(report: PlanReport, limits: LimitRow) -> list[Block]:
+    """In which waves it goes. A single node has none, and submissions.py takes a form without these fields."""
+    several, nodes = len(report.waves) > 1, len(report.nodes)
+    told = change_words.waves(report.waves, report.operation)
+    return [
+        context(cards.prose(f"As proposed: {told}. The four fields below change that.")),
+        input_block(
+            "Canary",
+            number_input(
+                action_id="value", low=0, high=nodes - 1, initial=report.waves[0] if several else 0
+            ),
+            block_id="canary",
+            hint="Nodes in the first wave; 0 for no canary.",
+        ),
+        input_block(
+            "Wave size",
+            number_input(action_id="value", low=1, high=nodes, initial=max(report.waves[several:])),
+            block_id="wave_size",
+            hint="Nodes in each wave after it. Between two waves at least "
+            f"{limits.success_percent} % of the nodes must have succeeded.",
+        ),
+        input_block(
+            "Nodes at the same time",
+            text_input(action_id="value", at_most=7, initial=limits.max_concurrency),
+            block_id="max_concurrency",
+            hint="A number for the whole run, like 2, or a percentage of each send, like 10%.",
+        ),
+        input_block(
+            "Errors allowed",
+            text_input(action_id="value", at_most=7, initial=limits.max_errors),
+            block_id="max_errors",
+            hint="In one send of up to 50 nodes, a number or a percentage. With 1, AWS stops it at the second error.",
         ),
     ]
 
@@ -280,7 +291,7 @@ def decision_facts(row: RequestRow, plan: Plan, *, titled: bool = True) -> list[
         ("Code", code(row.code)),
         ("Asked by", cards.requester(row.requester)),
         ("Start", date(row.not_before) if row.not_before else "as soon as approved"),
-        ("Waves", change_words.waves([len(wave) for wave in plan.waves])),
+        ("Waves", change_words.waves([len(wave) for wave in plan.waves], row.operation)),
         (
             "Limits",
             change_words.limits(plan.limits),
@@ -290,12 +301,13 @@ def decision_facts(row: RequestRow, plan: Plan, *, titled: bool = True) -> list[
     ]
     about: list[Text] = [cards.prose(f"{change_words.severity(plan.nodes)}.")]
     if patches:
-        about.append(markup("Most missed: {patches}", patches=cards.brief(patches, 400)))
+        lacks = "Missing" if row.nodes == 1 else "Most missed"
+        about.append(markup("{lacks}: {patches}", lacks=lacks, patches=cards.brief(patches, 400)))
     if unnamed := change_words.unnamed(plan.nodes) if row.operation is Operation.INSTALL else "":
         about.append(cards.prose(f"⚠️ {unnamed}"))
-    about.append(
-        markup("Worst: {nodes}", nodes=cards.brief(change_words.worst_nodes(plan.nodes), 250))
-    )
+    worst = "Node" if row.nodes == 1 else "Worst"
+    names = cards.brief(change_words.worst_nodes(plan.nodes), 250)
+    about.append(markup("{worst}: {names}", worst=worst, names=names))
     return [
         *([section(bold(change_words.of_request(row)))] if titled else []),
         *fields([markup("*{name}*\n{value}", name=name, value=value) for name, value in pairs]),
@@ -328,7 +340,12 @@ def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def confirm_words(row: RequestRow) -> str:
+def confirm_words(row: RequestRow | RunRow) -> str:
     """What a confirm dialog says: count, environment, reboot."""
+    what = change_words.what(row.operation, row.nodes, row.environment, rehearsal=row.rehearsal)
+    if row.rehearsal:
+        return f"{what}: nothing is sent to AWS."
+    if row.operation is Operation.SCAN:
+        return f"{what}: it changes nothing on them."
     told = change_words.reboots(row.reboots, row.operation, row.reboot_option)
-    return f"{row.operation.value} on {counted(row.nodes, 'node')} of {row.environment}; reboots: {told}."
+    return f"{what}; reboots: {told}."

@@ -49,7 +49,7 @@ def draw(
                 row, plan, glass=glass, called=_called(found, row.requester)
             )
         case noticing.REQUESTER:
-            return request_cards.requester_card(row, plan)
+            return request_cards.requester_card(row, plan, asked_in=found.asks_in if found else "")
         case noticing.REMINDER:
             return request_cards.reminder_card(row, called=_called(found, row.requester))
         case noticing.BREAK_GLASS:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from rich.console import RenderableType
 
-from bot.chatops import cards, change_words, modals
+from bot.chatops import cards, change_words, modals, refused_plans
 from bot.chatops import terminal as console
 from bot.chatops.arguments import Arguments, EnvironmentName, OneOf
 from bot.chatops.blocks import Block, Element, section
@@ -110,7 +110,6 @@ def _title(report: PlanReport) -> str:
 
 def card(report: PlanReport, context: Context) -> Card:
     """The plan to look at, where a form cannot be opened."""
-    refusals = [section(cards.prose(f"⛔ {line}", 1500)) for line in report.refusals]
     rows = report.nodes[:ROWS]
     nodes = [
         markup(
@@ -124,10 +123,10 @@ def card(report: PlanReport, context: Context) -> Card:
     ]
     if len(report.nodes) > ROWS:
         nodes.append(cards.prose(f"{len(report.nodes) - ROWS:,} more nodes"))
-    facts = [cards.prose(line, 600) for line in _facts(report)]
+    facts = [cards.timed(line, 600) for line in _facts(report)]
     blocks: list[Block] = [
         *cards.title(f"Plan: {_title(report)}", context),
-        *refusals,
+        *refused_plans.blocks(report),
         *([section(join("\n", facts))] if facts else []),
         *([section(join("\n", nodes))] if nodes else []),
         small_print("Nothing was asked for by this.", cards.read_line(report.as_of)),
@@ -141,14 +140,14 @@ def _facts(report: PlanReport) -> list[str]:
         f"Reboots: {change_words.reboots(report.reboots, report.operation, report.reboot_option)}."
         if report.nodes
         else "",
-        f"Waves: {change_words.waves(report.waves)}." if report.waves else "",
+        f"Waves: {change_words.waves(report.waves, report.operation)}." if report.waves else "",
         f"{change_words.left_out(report)}." if report.excluded else "",
         *report.remarks,
         *(
             f"Next maintenance window in {one.place}: {one.name}, {one.start:%Y-%m-%d %H:%M} UTC."
             for one in report.windows[:3]
         ),
-        f"Approvals needed: {report.approvals_needed}." if not report.refusals else "",
+        change_words.needs_of_plan(report) if not report.refusals else "",
         f"Code {report.code}, {report.document}." if report.code else "",
     ]
     return [fact for fact in facts if fact]
@@ -180,9 +179,10 @@ def terminal(report: PlanReport, context: Context) -> RenderableType:
         )
     left = len(report.excluded) - EXCLUDED_SHOWN
     verb = "install" if report.operation is Operation.INSTALL else "scan"
+    style = "bold green" if refused_plans.is_good_news(report) else "bold red"
     return console.stack(
         console.text(f"Plan: {_title(report)}", "bold"),
-        *(console.prose(line, "bold red") for line in report.refusals),
+        *(console.prose(line, style) for line in report.refusals),
         *(console.prose(line) for line in _facts(report)),
         table if report.nodes else console.NOTHING,
         console.text(f"{counted(more, 'more node')}; --json has all")

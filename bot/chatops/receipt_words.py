@@ -38,6 +38,12 @@ def receipt_lines(receipt: Mapping[str, Any]) -> list[str]:
     return [*lines, *_why(receipt)]
 
 
+def found_by_scan(receipt: Mapping[str, Any]) -> str:
+    """What a Scan found, in a sentence; empty for anything else, and where nothing was scanned."""
+    scan = receipt.get("operation") == Operation.SCAN.value and not receipt["rehearsal"]
+    return _scanned(receipt["nodes"])[0] if scan and receipt["nodes"]["rescanned"] else ""
+
+
 def _scanned(nodes: Mapping[str, Any]) -> list[str]:
     found, good = nodes["rescanned"], nodes.get("compliant", 0)
     has = "has" if found == 1 else "have"
@@ -76,13 +82,18 @@ def _patches(receipt: Mapping[str, Any]) -> list[str]:
         told = [f"{cves['closed']:,} closed", f"{cves['open']:,} still open"]
         told += [f"{cves['unknown']:,} unknown"] if cves.get("unknown") else []
         lines.append(f"CVEs: {', '.join(told)}.")
-    for name, words in (("closed", "Closed"), ("open", "Still open"), ("unknown", "Unknown")):
-        ids = [*cves.get(f"{name}_ids", ()), *patches.get(f"{name}_ids", ())]
-        more = cves.get(f"{name}_more", 0) + patches.get(f"{name}_more", 0)
-        more += max(0, len(ids) - IDS_SHOWN)
+    return [*lines, *_named("Patches", patches), *_named("CVEs", cves)]
+
+
+def _named(kind: str, found: Mapping[str, Any]) -> list[str]:
+    """Which ones, the first of each."""
+    lines = []
+    for name, words in (("closed", "closed"), ("open", "still open"), ("unknown", "unknown")):
+        ids = found.get(f"{name}_ids", ())
+        more = found.get(f"{name}_more", 0) + max(0, len(ids) - IDS_SHOWN)
         if ids:
             shown = ", ".join(ids[:IDS_SHOWN])
-            lines.append(f"{words}: {shown}{f' and {more:,} more' if more else ''}.")
+            lines.append(f"{kind} {words}: {shown}{f' and {more:,} more' if more else ''}.")
     return lines
 
 
@@ -148,9 +159,9 @@ def _rehearsed(receipt: Mapping[str, Any]) -> list[str]:
     for one in receipt["commands"]:
         tally[one["wave"], f"{one['account']}/{one['region']}".strip("/")] += one["nodes"]
     places = sorted((key, number) for key, number in tally.items() if number)
-    lines = ["Nothing was sent to AWS."]
+    lines = ["Nothing would have been sent."]
     if places:
-        lines.append(f"{receipt['operation']} would have been sent:")
+        lines = [f"{receipt['operation']} would have been sent:"]
     lines += [
         f"Wave {wave}: to {counted(number, 'node')} in {place}"
         for (wave, place), number in places[:PLACES_SHOWN]

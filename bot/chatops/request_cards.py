@@ -9,7 +9,7 @@ from bot.chatops import acts, cards, change_words
 from bot.chatops.acts import Verb
 from bot.chatops.blocks import Block, Element, actions, confirm, context, header, section
 from bot.chatops.command import Show
-from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
+from bot.chatops.markup import Text, ago, bold, channel, code, date, join, markup, user
 from bot.chatops.modals import confirm_words, decision_facts, quoted
 from bot.chatops.reply import Card
 from bot.core.change_reports import RequestRow
@@ -41,7 +41,7 @@ def approval_card(
         f" {change_words.lacking(row)}"
     )
     votes = join(", ", [user(person) for person in row.approved_by])
-    lines: list[Text] = [cards.prose(change_words.lacking(row))]
+    lines: list[Text] = [bold(change_words.lacking(row))]
     if row.approved_by:
         lines.append(markup("Approved by {who}", who=votes))
     return Card(
@@ -49,9 +49,9 @@ def approval_card(
         (
             header(f"Approve {row.id}? {what}"),
             *_rehearsal(row),
-            *decision_facts(row, plan, titled=False),
             section(join("\n", [*lines, *_calling(called)])),
             actions(*_buttons(row, glass=glass)),
+            *decision_facts(row, plan, titled=False),
         ),
     )
 
@@ -87,7 +87,7 @@ def _buttons(row: RequestRow, *, glass: bool) -> list[Element]:
 
 def decided_card(row: RequestRow, plan: Plan) -> Card:
     """How it ended, by whom and when; no buttons."""
-    told = outcome(row)
+    told = "needs no approval" if _needed_none(row) else f"is {outcome(row)}"
     what = change_words.of_request(row)
     lines: list[Text] = [bold(what), _who(row)]
     reason = (
@@ -98,14 +98,14 @@ def decided_card(row: RequestRow, plan: Plan) -> Card:
     facts = markup(
         "{count} · {waves} · code {code} · asked by {who}",
         count=change_words.severity(plan.nodes),
-        waves=change_words.waves([len(wave) for wave in plan.waves]),
+        waves=change_words.waves([len(wave) for wave in plan.waves], row.operation),
         code=code(row.code),
         who=cards.requester(row.requester),
     )
     return Card(
-        f"{row.id} is {told}: {what}.",
+        f"{row.id} {told}: {what}.",
         (
-            header(f"{SIGNS[row.state]} {row.id} is {told}"),
+            header(f"{SIGNS[row.state]} {row.id} {told}"),
             *_rehearsal(row),
             section(join("\n", lines)),
             *(reason if row.state is RequestState.DENIED or row.break_glass else []),
@@ -121,8 +121,14 @@ def outcome(row: RequestRow) -> str:
     return row.state.value
 
 
+def _needed_none(row: RequestRow) -> bool:
+    return row.state is RequestState.APPROVED and not row.approvals_needed
+
+
 def _who(row: RequestRow) -> Text:
     when = date(row.ended_at) if row.ended_at else "now"
+    if _needed_none(row):
+        return markup("Asked for {when}; its run has a card of its own.", when=when)
     if row.state is RequestState.APPROVED and not row.break_glass and row.approved_by:
         who = join(", ", [user(person) for person in row.approved_by])
         return markup("Approved by {who}, {when}", who=who, when=when)
@@ -133,13 +139,14 @@ def _who(row: RequestRow) -> Text:
     return markup("By {who}, {when}", who=user(row.ended_by), when=when)
 
 
-def requester_card(row: RequestRow, plan: Plan) -> Card:
-    """The direct message to whoever asked: where it stands, and the way back."""
+def requester_card(row: RequestRow, plan: Plan, *, asked_in: str = "") -> Card:
+    """The direct message to whoever asked: where it stands, and the way back. `asked_in` is the approvers' channel."""
     what = change_words.of_request(row)
     if row.state is not RequestState.PENDING:
         return decided_card(row, plan)
     body = markup(
-        "{what}\nCode {code} · expires {when}\n{lacking}",
+        "{what}\n{where}Code {code} · expires {when}\n{lacking}",
+        where=markup("Waits in {channel} · ", channel=channel(asked_in)) if asked_in else "",
         what=bold(what),
         code=code(row.code),
         when=ago(row.expires_at),

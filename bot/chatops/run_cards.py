@@ -12,7 +12,7 @@ from bot.chatops.blocks import Block, Element, actions, confirm, context, header
 from bot.chatops.command import Show
 from bot.chatops.markup import Text, ago, bold, code, date, join, markup, user
 from bot.chatops.modals import confirm_words
-from bot.chatops.receipt_words import receipt_lines
+from bot.chatops.receipt_words import found_by_scan, receipt_lines
 from bot.chatops.reply import Card
 from bot.core.change_reports import ResultRow, RunReport, RunRow
 from bot.core.receipts import again
@@ -22,10 +22,6 @@ from bot.core.wording import counted, span
 
 BAR: Final = 20
 TROUBLES_SHOWN: Final = 8
-STOPPING: Final = (
-    "Nothing more is sent. AWS is asked to cancel what it has; a node in the middle may be left half patched."
-    " What was sent to is scanned afterwards."
-)
 _GOOD: Final = frozenset({NodeOutcome.SUCCESS})
 _OPEN: Final = frozenset({NodeOutcome.PENDING, NodeOutcome.RUNNING})
 _LEFT_OUT: Final = frozenset({NodeOutcome.SKIPPED})
@@ -48,7 +44,8 @@ def run_card(report: RunReport, *, detailed: bool = True) -> Card:
     run = report.run
     what = change_words.of_run(run)
     told = change_words.run_state(run)
-    title = f"{_SIGNS.get(run.state, '▶️')} {run.id} {what}: {told}"
+    sign = "🧪" if change_words.is_rehearsed(run) else _SIGNS.get(run.state, "▶️")
+    title = f"{sign} {run.id} {what}: {told}"
     buttons = run_buttons(report)
     return Card(
         f"{run.id} {what}: {told}. {change_words.outcomes(run)}.",
@@ -67,21 +64,26 @@ def _progress(report: RunReport) -> list[Text]:
     run = report.run
     done = sum(number for one, number in run.outcomes.items() if one not in _OPEN)
     lines: list[Text] = [
-        markup(
-            "{bar} {done:,} of {nodes}",
-            bar=bar(report),
-            done=done,
-            nodes=counted(run.nodes, "node"),
-        ),
         cards.prose(change_words.outcomes(run)),
     ]
+    if not change_words.is_untouched(run):
+        nodes = counted(run.nodes, "node")
+        lines.insert(
+            0, markup("{bar} {done:,} of {nodes}", bar=bar(report), done=done, nodes=nodes)
+        )
+    if found := found_by_scan(report.receipt or {}):
+        lines.append(cards.prose(found))
     if run.state not in RUN_ENDS and run.state is not RunState.WAITING:
-        first = " (canary)" if run.wave == 1 and run.waves > 1 else ""
+        by_wave = Counter(row.wave for row in report.results)
+        sizes = [by_wave[wave] for wave in sorted(by_wave)]
+        first = " (canary)" if run.wave == 1 and change_words.has_canary(sizes) else ""
         lines.append(cards.prose(f"Wave {run.wave} of {run.waves}{first}"))
-    if run.why:
-        lines.append(cards.prose(f"Why: {run.why}", 700))
+    if run.why and not change_words.is_rehearsed(run):
+        lines.append(cards.timed(f"Why: {run.why}", 700))
     if run.cancelled_by:
-        lines.append(markup("Stopped by {who}. {what}", who=user(run.cancelled_by), what=STOPPING))
+        by = markup("Stopped by {who}.", who=user(run.cancelled_by))
+        told = change_words.stopped(run)
+        lines.append(join(" ", [by, told] if told else [by]))
     lost = [row for row in report.results if row.back_online is False]
     if lost:
         lines.append(
@@ -105,7 +107,7 @@ def bar(report: RunReport) -> str:
 
 def _troubles(report: RunReport) -> list[Block]:
     """What went wrong, the failures first; nodes that were left out are told together, by reason."""
-    if report.run.rehearsal:
+    if report.run.rehearsal or change_words.is_untouched(report.run):
         return []
     bad = sorted(
         (row for row in report.results if _is_bad(row) and row.outcome not in _LEFT_OUT),
@@ -154,16 +156,21 @@ def run_buttons(report: RunReport) -> list[Element]:
 def gate_buttons(report: RunReport) -> list[Element]:
     """The two ways on after a closed gate."""
     run = report.run
-    told = confirm_words(report.request)
-    what = f"Go on after wave {run.wave} of {run.waves}. {told}"
-    dialog = confirm(f"Continue {run.id}?", what, yes="Continue", no="Wait")
+    left = sum(number for one, number in run.outcomes.items() if one is NodeOutcome.PENDING)
+    told = f"Goes on after wave {run.wave} of {run.waves}."
+    if left:
+        rest = run.model_copy(update={"nodes": left, "reboots": min(left, run.reboots)})
+        told = f"{told} What is left: {confirm_words(rest)}"
+    else:
+        told = f"{told} Nothing is left to send: {confirm_words(run)} A scan shows what it brought."
+    dialog = confirm(f"Continue {run.id}?", told, yes="Continue", no="Wait")
     go_on = acts.do(Verb.CONTINUE, "Continue", f"{run.id}/{run.wave}", confirm=dialog)
     return [go_on, _stop(report)]
 
 
 def _stop(report: RunReport) -> Element:
     run = report.run
-    told = f"Stop {run.id}? {confirm_words(report.request)} {STOPPING}"
+    told = f"{confirm_words(report.request)} {change_words.stopping(run)}"
     dialog = confirm(f"Stop {run.id}?", told[:300], yes="Stop it", no="Let it run", danger=True)
     return acts.do(Verb.STOP, "Stop", run.id, style="danger", confirm=dialog)
 
@@ -190,12 +197,11 @@ def waiting_row(run: RunRow) -> Block:
         id=bold(run.id),
         what=what,
         state=change_words.run_state(run),
-        why=cards.prose(f"Why: {run.why}" if run.why else "It starts in a moment.", 300),
+        why=cards.timed(f"Why: {run.why}" if run.why else "It starts in a moment.", 300),
     )
-    reboots = change_words.reboots(run.reboots, run.operation, run.reboot_option)
     dialog = confirm(
         f"Stop {run.id}?",
-        f"{what}; reboots: {reboots}. It has not started; nothing was sent.",
+        f"{confirm_words(run)} {change_words.stopping(run)}",
         yes="Stop it",
         no="Let it wait",
         danger=True,
@@ -225,9 +231,13 @@ def gate_card(
         f"{title}. {why}",
         (
             section(
-                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.prose(why, 600))
+                markup("*{title}*\n{why}", title=cards.prose(title), why=cards.timed(why, 600))
             ),
-            section(join("\n", [*ask, cards.prose(change_words.outcomes(run)), ends])),
+            section(
+                join(
+                    "\n", [*ask, cards.prose(f"The whole run: {change_words.outcomes(run)}"), ends]
+                )
+            ),
             *_troubles(report),
             actions(*gate_buttons(report)),
             context("An approver can let it go on; its requester or an approver can stop it."),
@@ -310,6 +320,6 @@ def _who(report: RunReport) -> Text:
 
 
 def _rehearsal(report: RunReport) -> list[Block]:
-    if not report.run.rehearsal:
+    if not report.run.rehearsal or change_words.is_rehearsed(report.run):  # its title says it
         return []
     return [context("🧪 Rehearsal: this records what would have been sent; AWS got nothing.")]

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.chatops import modals
+from bot.chatops.modals import WAVE_MOST
 from bot.core.plans import Operation, RebootOption
 from bot.core.proposals import CONCURRENCY, ERRORS, Proposal, proposal_from
+from bot.core.wording import counted
 
 Errors = Mapping[str, str]
 KINDS: Final = frozenset(
@@ -42,7 +44,9 @@ def read_request(view: Mapping[str, Any], now: datetime) -> Submitted:
         ticket=_text(values, "ticket"),
     )
     if proposal.operation is Operation.INSTALL:
-        proposal = _with_pace(proposal, values, errors)
+        proposal = _with_reboot(proposal, values, errors)
+        if "canary" in values:  # a plan of one node has no such fields
+            proposal = _with_pace(proposal, values, errors)
         proposal = _with_start(proposal, values, now, errors)
         if not proposal.reason:
             errors["reason"] = "Say why: the approvers decide by it."
@@ -51,28 +55,36 @@ def read_request(view: Mapping[str, Any], now: datetime) -> Submitted:
 
 
 def _with_pace(proposal: Proposal, values: Mapping[str, Any], errors: dict[str, str]) -> Proposal:
+    """The waves and limits. What is more than the plan that was seen cannot be meant."""
+    nodes = proposal.seen or WAVE_MOST
+    has = f"The plan has {counted(nodes, 'node')}: "
     canary, size = _number(values, "canary"), _number(values, "wave_size")
-    if canary is None or canary < 0:
+    if canary is None:
         errors["canary"] = "A whole number, 0 for no canary."
+    elif canary >= nodes:
+        errors["canary"] = f"{has}a canary is fewer than that, or 0 for none."
     if size is None or size < 1:
         errors["wave_size"] = "A whole number from 1."
+    elif size > nodes:
+        errors["wave_size"] = f"{has}a wave has no more than that."
     concurrency, most = _text(values, "max_concurrency"), _text(values, "max_errors")
     if not CONCURRENCY.fullmatch(concurrency):
-        errors["max_concurrency"] = "A number from 1, like 5, or a percentage, like 10%."
+        errors["max_concurrency"] = "A number from 1, like 5, or a percentage up to 100%, like 10%."
+    elif not concurrency.endswith("%") and int(concurrency) > nodes:
+        errors["max_concurrency"] = f"{has}no more than that are at work at the same time."
     if not ERRORS.fullmatch(most):
-        errors["max_errors"] = "A number from 0, like 1, or a percentage, like 10%."
+        errors["max_errors"] = "A number from 0, like 1, or a percentage up to 100%, like 10%."
+    return replace(
+        proposal, canary=canary, wave_size=size, max_concurrency=concurrency, max_errors=most
+    )
+
+
+def _with_reboot(proposal: Proposal, values: Mapping[str, Any], errors: dict[str, str]) -> Proposal:
     reboot = _picked(values, "reboot")
     if reboot not in set(RebootOption):
         errors["reboot"] = "Choose one."
-        reboot = proposal.reboot_option
-    return replace(
-        proposal,
-        canary=canary,
-        wave_size=size,
-        max_concurrency=concurrency,
-        max_errors=most,
-        reboot_option=RebootOption(reboot),
-    )
+        return proposal
+    return replace(proposal, reboot_option=RebootOption(reboot))
 
 
 def _with_start(

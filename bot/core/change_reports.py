@@ -85,6 +85,7 @@ class PlanReport(Report):
     code: str = ""
     rehearsal: bool = False
     approvals_needed: int = 0
+    four_eyes: bool = False
     ticket_pattern: str = ""
 
 

@@ -209,6 +209,6 @@ def gate(results: Iterable[NodeResult], success_percent: int) -> Decision:
     if good * 100 < success_percent * len(judged):
         return Decision(
             False,
-            f"{good} of {counted(len(judged), 'node')} succeeded, {success_percent} % are asked for",
+            f"{good} of {counted(len(judged), 'node')} of the wave succeeded, {success_percent} % are asked for",
         )
     return Decision(True)

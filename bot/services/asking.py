@@ -207,10 +207,13 @@ def _told(request: Request, plan: Plan, proposal: Proposal, rules: ChangeRules) 
     drift = ""
     if proposal.seen is not None and proposal.seen != len(plan.nodes):
         drift = f" You saw {counted(proposal.seen, 'node')}; the fleet has changed meanwhile."
+    what = f"the {plan.operation.value} of {nodes}"
+    if plan.rehearsal:
+        what, drift = f"the rehearsal of {what}", f"{drift} Nothing is sent to AWS."
     if request.state is RequestState.APPROVED:
-        return f"{request.id}: the {plan.operation.value} of {nodes} needs no approval and starts soon.{drift}"
+        return f"{request.id}: {what} needs no approval and starts soon.{drift}"
     where = "the channel for approvals" if rules.approval_channel else "the channel of its runs"
     return (
-        f"{request.id} ({request.code}): the {plan.operation.value} of {nodes} waits for approval in {where}, until"
-        f" {request.expires_at:%H:%M %Z}, {span(rules.expires_after)} from now.{drift}"
+        f"{request.id} ({request.code}): {what} waits for approval in {where}, for at most"
+        f" {span(rules.expires_after)}.{drift}"
     )

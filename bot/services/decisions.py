@@ -13,7 +13,7 @@ from bot.core import requests, steering
 from bot.core.audit import Entry
 from bot.core.identity import Decision, Person
 from bot.core.ledger import Change, Ledger
-from bot.core.plans import Plan
+from bot.core.plans import Operation, Plan
 from bot.core.ports import Clock
 from bot.core.requests import Move, Request, RequestState
 from bot.core.rules import ChangeRules
@@ -71,10 +71,11 @@ class Decisions:
         if move.changed and (wrong := _wrong_count(body, plan, rules)):
             return _no(request, person, "approve", wrong)
         lacking = move.request.lacking_by(today)
+        when = "as soon as nothing holds it" if plan.not_before is None else "at the time it names"
         text = (
             f"Your approval of {request.id} counts; {counted(lacking, 'more is', 'more are')} needed."
             if lacking
-            else f"{request.id} is approved; the run starts as soon as nothing holds it."
+            else f"{request.id} is approved; its run starts {when}."
         )
         return self._moved(move, rules, text)
 
@@ -152,14 +153,18 @@ class Decisions:
 
     def stop_run(self, person: Person, body: Mapping[str, Any]) -> Effect:
         """Nothing more is sent, and our own commands are asked to stop."""
-        run, request, rules, _ = self._run(body)
+        run, request, rules, plan = self._run(body)
         move = steering.stop(run, person, requester=request.requester, allowed=rules.approvers)
-        text = (
-            f"{run.id} is stopping: nothing more is sent. AWS is asked to cancel what it has; a node in the middle may"
-            " be left half patched. What was sent to is scanned afterwards, and the receipt says what it found."
-        )
+        text = f"{run.id} is stopping: nothing more is sent. AWS is asked to cancel what it has"
         if run.state is RunState.WAITING:
-            text = f"{run.id} is stopped: it had not started, and nothing was sent."
+            text = f"{run.id} is stopped: it had not started, nothing was sent, nothing changed on any node."
+        elif plan.operation is Operation.SCAN:
+            text = f"{text}; a scan changes nothing on a node."
+        else:
+            text = (
+                f"{text}; a node in the middle may be left half patched. What was sent to is scanned afterwards, and"
+                " the receipt says what it found."
+            )
         return self._moved_run(move, request, rules, text)
 
     def continue_run(self, person: Person, body: Mapping[str, Any]) -> Effect:

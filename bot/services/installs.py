@@ -178,6 +178,7 @@ def plan_report(draft: Draft, rules: ChangeRules) -> PlanReport:
         code=plan.code if plan else "",
         rehearsal=rules.rehearsal,
         approvals_needed=needs.needed,
+        four_eyes=needs.four_eyes,
         ticket_pattern=rules.ticket_pattern,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.core.figures import Judged
@@ -20,6 +20,7 @@ from bot.core.rules import ChangeRules
 from bot.core.wording import ago, counted, listed
 
 NAMED = 5
+NOTHING = "an Install would bring nothing there"
 
 
 class Obstacle(StrEnum):
@@ -102,7 +103,7 @@ def check(
     refusals = (
         *_gaps(gaps),
         *_freeze(proposal, rules, now),
-        *_busy(excluded),
+        *_busy(ready, excluded),
         *_size(ready, excluded, proposal, rules),
     )
     return Preflight(
@@ -171,7 +172,7 @@ def _nothing_to_do(one: Judged, proposal: Proposal) -> tuple[Obstacle, str] | No
             "its open security updates are not approved by its baseline, so an Install would bring none of them",
         )
     if not state.installed_pending_reboot:
-        return Obstacle.NOTHING_TO_INSTALL, "an Install would bring nothing there"
+        return Obstacle.NOTHING_TO_INSTALL, NOTHING
     if proposal.reboot_option is RebootOption.NO_REBOOT:
         return Obstacle.ONLY_REBOOT, "it only waits for a reboot, and you asked for none"
     return None
@@ -193,21 +194,21 @@ def _freeze(proposal: Proposal, rules: ChangeRules, now: datetime) -> tuple[str,
     if freeze is None or proposal.operation is Operation.SCAN:
         return ()
     return (
-        f"{proposal.environment} is frozen until {freeze.until:%Y-%m-%d %H:%M %Z}: {freeze.reason}."
+        f"{proposal.environment} is frozen until {freeze.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {freeze.reason}."
         " Choose a start after that.",
     )
 
 
-def _busy(excluded: Sequence[Excluded]) -> tuple[str, ...]:
+def _busy(ready: Sequence[Judged], excluded: Sequence[Excluded]) -> tuple[str, ...]:
     busy = [one for one in excluded if one.obstacle is Obstacle.IN_RUN]
-    if not busy:
+    if not busy or not (ready or len(busy) == len(excluded)):
         return ()
     names = [one.judged.seen.node.name or one.judged.seen.node.instance_id for one in busy[:NAMED]]
     more = [f"{len(busy) - NAMED:,} more"] if len(busy) > NAMED else []
     runs = listed(dict.fromkeys(one.why.rsplit(" ", 1)[-1] for one in busy))
     return (
         f"{counted(len(busy), 'node')} of it {'is' if len(busy) == 1 else 'are'} in another open run ({runs}):"
-        f" {listed([*names, *more])}. Wait for it to end, or leave those nodes out.",
+        f" {listed([*names, *more])}. Wait for it to end{', or leave those nodes out' if ready else ''}.",
     )
 
 
@@ -217,13 +218,16 @@ def _size(
     proposal: Proposal,
     rules: ChangeRules,
 ) -> tuple[str, ...]:
-    if not ready:
+    if not ready and not _busy(ready, excluded):
         if not excluded:
             return (f"No node of {proposal.environment} matches: there is nothing to do.",)
+        if all(one.why == NOTHING for one in excluded):
+            verb = "matches and has" if len(excluded) == 1 else "match and have"
+            return (
+                f"{counted(len(excluded), 'node')} of {proposal.environment} {verb} nothing to install.",
+            )
         tally = listed(f"{number:,} {WORDS[what]}" for what, number in tallied(excluded))
-        return (
-            f"None of the {counted(len(excluded), 'node')} that match can be a target: {tally}.",
-        )
+        return (f"No node that matches can be a target: {tally}.",)
     if len(ready) > rules.max_targets:
         return (
             f"{counted(len(ready), 'node')} are more than the {rules.max_targets:,} that one plan may have in"
@@ -242,10 +246,14 @@ def _remarks(ready: Sequence[Judged], proposal: Proposal) -> list[str]:
     if waiting and proposal.operation is Operation.INSTALL:
         only = sum(not (state.missing or state.failed) for state in waiting)
         stays = proposal.reboot_option is RebootOption.NO_REBOOT
-        what = "the Install does not reboot them" if stays else "the Install reboots them"
+        them = "it" if len(waiting) == 1 else "them"
+        what = f"the Install does not reboot {them}" if stays else f"the Install reboots {them}"
         verb = "waits" if len(waiting) == 1 else "wait"
-        but = f", {only:,} of them only for that" if only else ""
-        remarks.append(f"{counted(len(waiting), 'node')} {verb} for a reboot{but}: {what}.")
+        every = only == len(waiting)
+        but = f", {only:,} of them only for that" if only and not every else ""
+        remarks.append(
+            f"{counted(len(waiting), 'node')} {verb}{' only' if every else ''} for a reboot{but}: {what}."
+        )
     if proposal.only_patches and proposal.operation is Operation.INSTALL:
         remarks.append(
             f"Only nodes that miss {listed(proposal.only_patches, 'or')} are in it. The Install brings them everything"

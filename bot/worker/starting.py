@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.core.errors import StorageError
 from bot.core.nodes import NodeKey
@@ -96,7 +96,7 @@ def start(ctx: Context, run: Run) -> None:
 def _what_holds(ctx: Context, run: Run, request: Request, plan: Plan, now: datetime) -> str:
     """What a run waits for: its start time, the end of a freeze, another run. Empty for one that nothing may start."""
     if plan.not_before is not None and now < plan.not_before:
-        return f"starts at {plan.not_before:%Y-%m-%d %H:%M %Z}"
+        return f"it starts at {plan.not_before.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if run.environment not in ctx.rules:
         return ""
     if doubt := ctx.clock_watch.doubt():

@@ -21,6 +21,7 @@ from bot.chatops.markup import (
     link,
     markup,
     prose,
+    timed,
     user,
     utc,
 )
@@ -118,6 +119,22 @@ def test_cut_markup_never_ends_inside_a_token(parts: list[Mrkdwn], limit: int) -
     assert length(shown) <= limit
     assert shown.count("<") == shown.count(">")
     assert shown.count("`") % 2 == 0
+
+
+def test_a_moment_in_our_words_is_shown_in_the_readers_zone() -> None:
+    """And nothing else of the sentence acts; what only looks like a moment stays as it is."""
+    shown = timed("it starts at 2026-11-27 08:20 UTC, not <!here>").source
+    stamp = int(datetime(2026, 11, 27, 8, 20, tzinfo=UTC).timestamp())
+    assert f"starts at <!date^{stamp}^{{date_short_pretty}} at {{time}}|" in shown
+    assert "<!here>" not in shown
+    assert "<" not in timed("it starts at 2026-13-27 08:20 UTC").source
+
+
+@given(st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
+def test_moments_between_foreign_texts_let_none_of_them_act(before: str, after: str) -> None:
+    shown = timed(f"{before} 2026-11-27 08:20 UTC {after}").source
+    acts = [one for one in tokens(shown) if one.kind == "control"]
+    assert all(one.text.startswith("<!date^") for one in acts)
 
 
 def as_slack_shows_code(text: str) -> list[str]:

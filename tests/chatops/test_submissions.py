@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 FILLED: dict[str, Any] = {
     "reboot": {"selected_option": {"value": "NoReboot"}},
     "canary": {"value": "1"},
-    "wave_size": {"value": "10"},
+    "wave_size": {"value": "7"},
     "max_concurrency": {"value": " 10% "},
     "max_errors": {"value": "0"},
     "start": {"selected_date_time": None},
@@ -49,7 +49,7 @@ def test_a_filled_in_form_becomes_a_proposal() -> None:
     assert found.body["channel"] == "C1"
     result = proposal_from(found.body["proposal"])
     assert result.reboot_option is RebootOption.NO_REBOOT
-    assert (result.canary, result.wave_size) == (1, 10)
+    assert (result.canary, result.wave_size) == (1, 7)
     assert (result.max_concurrency, result.max_errors) == ("10%", "0")
     assert (result.reason, result.ticket, result.seen) == ("openssl", "", 8)
     assert result.not_before == NOW + timedelta(hours=2)
@@ -74,6 +74,34 @@ def test_a_filled_in_form_becomes_a_proposal() -> None:
 def test_a_mistake_is_told_beside_its_field(block: str, value: dict[str, Any]) -> None:
     found = asked(**{block: value})
     assert list(found.errors) == [block]
+
+
+@pytest.mark.parametrize(
+    ("block", "typed", "told"),
+    [
+        ("canary", "9", "The plan has 8 nodes"),
+        ("canary", "8", "fewer than that"),
+        ("wave_size", "500", "The plan has 8 nodes"),
+        ("max_concurrency", "50", "The plan has 8 nodes"),
+        ("max_concurrency", "200%", "up to 100%"),
+        ("max_errors", "200%", "up to 100%"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_beside_its_field(
+    block: str, typed: str, told: str
+) -> None:
+    found = asked(**{block: {"value": typed}})
+    assert list(found.errors) == [block]
+    assert told in found.errors[block]
+
+
+def test_a_form_for_one_node_has_no_fields_for_waves() -> None:
+    meta = {"proposal": proposal(seen=1).body(), "channel": "C1"}
+    shown = {name: FILLED[name] for name in ("reboot", "start", "reason", "ticket")}
+    found = read_request(view(modals.REQUEST, meta, shown), NOW)
+    assert found.errors == {}
+    result = proposal_from(found.body["proposal"])
+    assert (result.canary, result.wave_size, result.max_concurrency) == (None, None, "")
 
 
 def test_a_scan_needs_no_more_than_its_scope() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,13 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chatops import modals, run_cards
+from bot.chatops import change_words, modals, run_cards
 from bot.chatops.context import Surface
 from bot.chatops.notices import draw
+from bot.chatops.receipt_words import receipt_lines
 from bot.chatops.reply import Card
+from bot.core.change_reports import SendRow
 from bot.core.errors import ConfigurationError, NotFound, PatchbotError
 from bot.core.identity import OPERATOR
-from bot.core.runs import NodeOutcome, RunState
+from bot.core.nodes import Observation
+from bot.core.plans import Operation
+from bot.core.runs import RUN, VERIFY, DispatchState, NodeOutcome, RunState
+from bot.core.selection import EVERY_STATE, Filter
 from bot.services import noticing
 from tests.commands import fleet
 from tests.commands.change_world import FAILURES, Stage, rehearsing
@@ -28,7 +34,7 @@ from tests.commands.golden import assert_card, assert_text, in_terminal
 from tests.oracles.hostile import HOSTILE
 from tests.oracles.judges import judge_message, judge_view
 from tests.oracles.mrkdwn import tokens
-from tests.services.changes import CAT, EVE, RULES, nodes, proposal
+from tests.services.changes import BEN, CAT, EVE, QUIET, RULES, nodes, proposal
 
 GOOD = (NodeOutcome.SUCCESS, "", True)
 
@@ -69,6 +75,24 @@ def test_the_card_that_asks(stage: Stage) -> None:
         assert fact in json.dumps(card.blocks, ensure_ascii=False)
     stage.click("request.approve", CAT, **stage.ids(request))
     assert "1 given, 1 to come" in drawn(stage, noticing.APPROVAL, request).text
+
+
+@pytest.mark.parametrize(
+    ("protected", "told"),
+    [(True, "; not by the requester"), (False, "; a requester who is an approver may give it")],
+)
+def test_who_may_approve_is_said_first_and_whether_the_requester_may(
+    tmp_path: Path, protected: bool, told: str
+) -> None:
+    """On the card, above the buttons, which are above the facts; and before it is asked for."""
+    stage = Stage(tmp_path, rules=replace(RULES, protected=protected, approvals=1))
+    view = stage.desk.answer("install prod", ANA, surface=Surface.SLACK).modal()
+    terms = f"Needs 1 approval, by an approver of prod{told}"
+    assert terms in json.dumps(view)
+    card = drawn(stage, noticing.APPROVAL, stage.request())
+    assert [one["type"] for one in card.blocks[:3]] == ["header", "section", "actions"]
+    assert terms in card.blocks[1]["text"]["text"]
+    stage.close()
 
 
 def test_the_card_after_the_decision(stage: Stage) -> None:
@@ -119,14 +143,36 @@ def test_a_run_from_its_start_to_its_receipt(stage: Stage) -> None:
 def test_a_rehearsal_says_so_everywhere(tmp_path: Path) -> None:
     """On every card and in every modal: nobody must take it for the real thing."""
     stage = Stage(tmp_path, rules=rehearsing())
-    run = stage.start(stage.approved())
+    stage.start(stage.approved())
     for kind, notice in stage.every_notice().items():
         card = draw(notice, stage.ledger, stage.now, rules=stage.rules)
         if kind not in {noticing.REMINDER, noticing.GATE}:
             assert "Rehearsal" in card.text, kind
-    stage.finish(run, RunState.ABANDONED, clean=0)
-    assert "rehearsed, nothing was sent" in drawn(stage, noticing.RUN, run.id).text
-    assert "Rehearsal" in json.dumps(drawn(stage, noticing.RECEIPT, run.id).blocks)
+    stage.close()
+
+
+def test_a_rehearsal_says_once_that_it_sends_nothing(tmp_path: Path) -> None:
+    """Before it is asked for, in the answer, and when it is over, which is no failure."""
+    stage = Stage(tmp_path, rules=replace(rehearsing(), approvals=0))
+    answer = stage.desk.answer("install prod", ANA, surface=Surface.SLACK)
+    for shown in (json.dumps(answer.modal()), json.dumps(answer.card().blocks)):
+        assert "Needs no approval. This is a rehearsal: nothing is sent to AWS." in shown
+        assert "is sent as soon" not in shown
+    told = stage.click("request.submit", ANA.id, proposal=_proposal(), channel="")
+    assert "the rehearsal of the Install of 8 nodes" in told.text
+    assert "Nothing is sent to AWS" in told.text
+    run = stage.start("R-1")
+    assert "nothing is sent" in dialog(drawn(stage, noticing.RUN, run.id), "do:stop")
+    stage.result(run, [(NodeOutcome.SKIPPED, "a rehearsal: it was not sent", None)] * 8)
+    why = "a rehearsal: everything was recorded, nothing was sent"
+    stage.finish(run, RunState.ABANDONED, clean=0, why=why)
+    for kind in (noticing.RUN, noticing.RECEIPT):
+        card = drawn(stage, kind, run.id)
+        shown = json.dumps(card.blocks, ensure_ascii=False)
+        assert "done, nothing was sent" in card.text
+        assert shown.count("Rehearsal") == 1
+        assert shown.lower().count("nothing was sent") == 1
+        assert "↩️" not in shown
     stage.close()
 
 
@@ -150,7 +196,8 @@ def test_danger_stands_once_on_a_card_and_every_dialog_says_what_it_is_about(sta
                 assert one["value"] in {"R-1", "X-1", "X-1/1"}
             if "confirm" in one:
                 told = one["confirm"]["text"]["text"]
-                assert all(part in told for part in ("8 nodes of prod", "eboot"))
+                count = "4 nodes" if one["action_id"] == "do:continue" else "8 nodes"
+                assert all(part in told for part in (f"{count} of prod", "eboot"))
 
 
 def walk(value: object) -> Iterator[Mapping[str, Any]]:
@@ -210,8 +257,30 @@ def test_an_install_in_slack_is_a_form_and_nothing_is_stored_by_looking(stage: S
     assert judge_view(view) == []
     assert_text(json.dumps(view, indent=2, ensure_ascii=False) + "\n", "change-modal")
     assert stage.ledger.requests() == ()
+    fields = [one["block_id"] for one in view["blocks"] if one["type"] == "input"]
+    assert fields[0] == "reason"
+    single = stage.desk.answer("install prod name:prod-003", ANA, surface=Surface.SLACK).modal()
+    assert single is not None
+    assert judge_view(single) == []
+    fields = [one["block_id"] for one in single["blocks"] if one["type"] == "input"]
+    assert fields == ["reason", "ticket", "reboot", "start"]
     none = stage.desk.answer("status prod", ANA, surface=Surface.SLACK)
     assert none.modal() is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([1, 7], "1 node first (canary), then 1 wave of up to 7 nodes"),
+        ([10], "one wave of 10 nodes, no canary"),
+        ([5, 5, 2], "3 waves of up to 5 nodes, no canary"),
+        ([1, 1], "1 node first (canary), then 1 wave of up to 1 node"),
+        ([1], "one wave of 1 node"),
+    ],
+)
+def test_an_install_without_a_canary_says_so(sizes: list[int], told: str) -> None:
+    assert change_words.waves(sizes, Operation.INSTALL) == told
+    assert "no canary" not in change_words.waves(sizes, Operation.SCAN)
 
 
 def test_modals_of_decisions(stage: Stage) -> None:
@@ -263,7 +332,12 @@ def test_the_bar_has_twenty_pieces_and_shows_every_failure(counts: dict[NodeOutc
     assert counts.get(NodeOutcome.SUCCESS, 0) or "🟩" not in shown
 
 
-OURS = ("<!date^", "<@", *(f"<!subteam^{group}>" for group in RULES.approvers.usergroups))
+OURS = (
+    "<!date^",
+    "<@",
+    f"<#{QUIET}>",
+    *(f"<!subteam^{group}>" for group in RULES.approvers.usergroups),
+)
 """User groups of the configuration, and no other: only they may be called."""
 
 
@@ -359,3 +433,207 @@ def test_what_is_approved_and_waits_is_shown_with_what_holds_it_and_a_way_to_sto
         assert stop["value"] == waiting.id
         told = stop["confirm"]["text"]["text"]
         assert all(part in told for part in ("8 nodes of prod", "reboots"))
+
+
+def dialog(card: Card, action_id: str) -> str:
+    (button,) = (one for one in walk(card.blocks) if one.get("action_id") == action_id)
+    title, text = (str(button["confirm"][part]["text"]) for part in ("title", "text"))
+    assert title not in text
+    return text
+
+
+def test_what_was_stopped_before_anything_was_sent_changed_nothing(stage: Stage) -> None:
+    """No bar, no counts, nothing half patched: on the card, in the list and in the terminal."""
+    waiting = stage.waiting(stage.approved())
+    assert "Nothing was sent" in dialog(drawn(stage, noticing.RUN, waiting.id), "do:stop")
+    stopped = stage.move(waiting, RunState.WAITING, cancelled_by=ANA.id)
+    stage.result(stopped, [(NodeOutcome.SKIPPED, "the run was cancelled before it was sent", None)])
+    for state in (RunState.WAITING, RunState.CANCELLED):
+        stopped = stage.move(stopped, state, cancelled_by=ANA.id)
+        card = drawn(stage, noticing.RUN, stopped.id)
+        told = json.dumps(card.blocks, ensure_ascii=False)
+        assert "Nothing was sent, nothing changed on any node" in told
+        assert "Nothing was sent" in card.text
+        for wrong in ("half patched", "⬜", "skipped", "scanned afterwards", "receipt says"):
+            assert wrong not in told
+    answer = stage.desk.answer("runs prod", OPERATOR, surface=Surface.TERMINAL)
+    assert "Nothing was sent" in json.dumps(answer.card().blocks)
+
+
+def test_a_scan_that_is_stopped_leaves_nothing_half_patched(stage: Stage) -> None:
+    run = stage.start(stage.request(operation=Operation.SCAN))
+    told = dialog(drawn(stage, noticing.RUN, run.id), "do:stop")
+    assert "changes nothing" in told
+    assert "half patched" not in told
+    assert "reboots" not in told
+    answer = stage.click("run.cancel", ANA.id, run=run.id)
+    assert "half patched" not in answer.text
+    assert "half patched" not in json.dumps(drawn(stage, noticing.RUN, run.id).blocks)
+
+
+def refused(tmp_path: Path, *seen: Observation) -> tuple[Any, Card]:
+    """The form and the card of an Install for which no node is left."""
+    stage = Stage(tmp_path, observations=seen)
+    answer = stage.desk.answer("install prod state:all", ANA, surface=Surface.SLACK)
+    view, card = answer.modal(), answer.card()
+    stage.close()
+    assert judge_message(card.text, card.blocks) == []
+    assert view is not None
+    assert judge_view(view) == []
+    return view, card
+
+
+def test_an_install_that_is_not_possible_names_the_nodes_and_the_next_step(tmp_path: Path) -> None:
+    gone = [fleet.managed(number, f"web-{number}", ping_status="Offline") for number in range(1, 7)]
+    seen = [
+        fleet.scanned(fleet.managed(9, "db-9")),
+        *(fleet.scanned(one, missing=1) for one in gone),
+    ]
+    view, card = refused(tmp_path, *seen)
+    for shown in (
+        json.dumps(view, ensure_ascii=False),
+        json.dumps(card.blocks, ensure_ascii=False),
+    ):
+        assert shown.count("⛔") == 1
+        for told in ("6 offline", "web-1", "does not answer", "2 more", "SSM Agent runs"):
+            assert told in shown
+        assert "approval" not in shown
+
+
+def test_nothing_to_install_is_good_news(tmp_path: Path) -> None:
+    view, card = refused(tmp_path, *(fleet.scanned(one.node) for one in nodes(2)))
+    assert view["title"]["text"] == "Nothing to install"
+    for shown in (
+        json.dumps(view, ensure_ascii=False),
+        json.dumps(card.blocks, ensure_ascii=False),
+    ):
+        assert "✅ 2 nodes of prod match and have nothing to install." in shown
+        assert "⛔" not in shown
+
+
+def test_times_are_in_the_readers_zone_and_the_channel_is_a_link(stage: Stage) -> None:
+    later = stage.now + timedelta(hours=2)
+    asked = {**_proposal(), "not_before": later.isoformat()}
+    told = stage.click("request.submit", ANA.id, proposal=asked, channel="").text
+    assert "for at most 60 min" in told
+    assert "UTC" not in told
+    assert f"<#{QUIET}>" in json.dumps(drawn(stage, noticing.REQUESTER, "R-1").blocks)
+    stage.click("request.approve", BEN, **stage.ids("R-1"))
+    told = stage.click("request.approve", CAT, **stage.ids("R-1")).text
+    assert told == "R-1 is approved; its run starts at the time it names."
+    why = f"it starts at {later:%Y-%m-%d %H:%M} UTC"
+    waiting = stage.move(stage.waiting("R-1"), RunState.WAITING, why=why)
+    shown = json.dumps(drawn(stage, noticing.RUN, waiting.id).blocks)
+    assert f"it starts at <!date^{int(later.timestamp()) // 60 * 60}^" in shown
+
+
+def test_a_closed_gate_says_what_is_of_the_wave_and_counts_what_is_left(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD] * 6 + [FAILURES[0]])
+    stage.move(run, RunState.PAUSED, why="x")
+    card = drawn(stage, noticing.GATE, f"{run.id}/1")
+    shown = json.dumps(card.blocks, ensure_ascii=False)
+    assert "The whole run: 6 succeeded · 1 to come · 1 failed" in shown
+    told = dialog(card, "do:continue")
+    assert "What is left: Install on 1 node of prod; reboots: up to 1" in told
+    stage.result(run, [GOOD] * 7 + [FAILURES[0]])
+    assert "Nothing is left to send" in dialog(
+        drawn(stage, noticing.GATE, f"{run.id}/1"), "do:continue"
+    )
+
+
+def test_a_receipt_keeps_cves_and_patches_apart(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, [GOOD] * 8)
+    stage.finish(run, RunState.PARTIAL, clean=5)
+    found = stage.ledger.receipt(run.id)
+    assert found is not None
+    many = {**found["cves"], "closed": 31, "closed_ids": ["CVE-1"] * 13, "closed_more": 18}
+    told = receipt_lines({**found, "cves": many})
+    (closed,) = (line for line in told if line.startswith("CVEs closed: "))
+    assert closed.endswith(" and 21 more.")
+    assert any(line.startswith("Patches still open: bash.x86_64") for line in told)
+
+
+def test_sends_are_named_by_what_they_are_for(stage: Stage) -> None:
+    """And nothing stands where there is no command id and no reason."""
+    stage.start(stage.approved())
+    answer = stage.desk.answer("run X-1", ANA, surface=Surface.SLACK)
+    first = SendRow(
+        purpose=RUN,
+        batch=1,
+        wave=1,
+        account="1",
+        region="eu-central-1",
+        nodes=1,
+        state=DispatchState.SENT,
+        command_id="c-1",
+        reason="",
+    )
+    second = first.model_copy(update={"batch": 2, "state": DispatchState.PLANNED, "command_id": ""})
+    third = second.model_copy(update={"batch": 1, "purpose": VERIFY, "reason": "later"})
+    report = answer.report.model_copy(update={"sends": (first, second, third)})
+    shown = answer.command.slack(report, answer.context).blocks[-1]["text"]["text"]
+    assert shown.splitlines() == [
+        "*Sends*",
+        "• Install, send 1 in 1/eu-central-1, 1 node: sent · `c-1`",
+        "• Install, send 2 in 1/eu-central-1, 1 node: planned",
+        "• Verifying scan, send 1 in 1/eu-central-1, 1 node: planned · later",
+    ]
+    shown = in_terminal(answer.command.terminal(report, answer.context), width=120)
+    assert "Verifying scan, send 1" in shown
+
+
+def test_a_scan_says_on_its_card_what_it_found(stage: Stage) -> None:
+    """And the message to whoever asked says nothing of an approval that nobody gave."""
+    run = stage.start(stage.request(operation=Operation.SCAN))
+    told = drawn(stage, noticing.REQUESTER, run.request)
+    assert told.text == "R-1 needs no approval: Scan on 8 nodes of prod."
+    shown = json.dumps(told.blocks)
+    assert "is approved" not in shown
+    assert "no approval is needed" not in shown
+    stage.result(run, [GOOD] * 8)
+    stage.finish(run, RunState.VERIFIED, clean=3)
+    found = "8 of 8 nodes have a new result: 3 compliant, 5 not."
+    assert found in json.dumps(drawn(stage, noticing.RUN, run.id).blocks)
+
+
+def test_where_no_patch_is_missing_none_are_counted(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, observations=[fleet.scanned(one.node) for one in nodes(2)])
+    asked = proposal(operation=Operation.SCAN, filter=Filter(state=EVERY_STATE))
+    stage.click("request.submit", ANA.id, proposal=asked.body(), channel="")
+    shown = json.dumps(drawn(stage, noticing.REQUESTER, "R-1").blocks)
+    assert "no patch is known to be missing" in shown
+    assert "0 patches" not in shown
+    stage.close()
+
+
+def test_runs_tell_when_they_ended_and_what_failed_once(stage: Stage) -> None:
+    run = stage.start(stage.approved())
+    stage.result(run, FAILURES)
+    ended = stage.finish(run, RunState.PARTIAL, clean=5)
+    stage.now += timedelta(minutes=3)
+    answer = stage.desk.answer("runs prod", OPERATOR, surface=Surface.TERMINAL)
+    assert ended.ended_at is not None
+    shown = json.dumps(answer.card().blocks)
+    assert f"ended <!date^{int(ended.ended_at.timestamp())}^" in shown
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context), width=120)
+    assert "ended 3 min ago" in shown
+    shown = json.dumps(drawn(stage, noticing.RUN, run.id).blocks, ensure_ascii=False)
+    assert "failed with exit code 1" in shown
+    assert "failed: it failed" not in shown
+
+
+def test_a_plan_of_one_node_ranks_nothing(stage: Stage) -> None:
+    stage.request(filter=Filter(name="prod-003"))
+    shown = json.dumps(drawn(stage, noticing.APPROVAL, "R-1").blocks)
+    assert "\\nNode: prod-003" in shown
+    assert "Missing: bash.x86_64, curl" in shown
+    assert "Worst" not in shown
+
+
+def test_beside_a_closed_gate_nothing_else_waits(stage: Stage) -> None:
+    stage.move(stage.start(stage.approved()), RunState.PAUSED, why="x")
+    answer = stage.desk.answer("approvals", OPERATOR, surface=Surface.TERMINAL)
+    shown = in_terminal(answer.command.terminal(answer.report, answer.context))
+    assert "Nothing else waits for an approval." in shown

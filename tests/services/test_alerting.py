@@ -470,7 +470,7 @@ def test_auto_request_asks_once_for_an_alert_and_not_again_for_a_day(tmp_path: P
         ),
         (
             replace(ASKING, never=frozenset(node.instance_id for node in NODES)),
-            "none of the 1 node",
+            "no node that matches",
         ),
     ],
 )

@@ -344,8 +344,8 @@ def test_rules_that_were_tightened_since_count_at_the_click(tmp_path: Path) -> N
     assert (row.approvals_needed, row.lacking, row.four_eyes) == (2, 1, True)
     notice = next(one for one in world.ledger.notices() if one.kind == "approval")
     card = draw(notice, world.ledger, world.now, rules=world.rules)
-    assert "Needs 2 approvals by different people" in card.text
-    assert "other than the requester: 1 given, 1 to come" in card.text
+    assert "Needs 2 approvals, by different approvers of prod" in card.text
+    assert "not by the requester. 1 given, 1 to come" in card.text
     assert "is approved" in world.click("request.approve", CAT, **world.ids(request)).text
     world.close()
 

@@ -99,10 +99,10 @@ def test_why_a_node_is_left_out(
 def test_what_waits_for_a_reboot_is_said() -> None:
     """By the reboot option: it is rebooted, or stays as it is. What is only waiting is counted."""
     waits = state_of(missing=1, installed_pending_reboot=2)
-    assert "the Install reboots them" in preflight(waits).remarks[0]
+    assert "the Install reboots it" in preflight(waits).remarks[0]
     assert "does not reboot" in preflight(waits, reboot_option=RebootOption.NO_REBOOT).remarks[0]
     only = state_of(missing=0, installed_pending_reboot=2)
-    assert "1 node waits for a reboot, 1 of them only for that" in preflight(only).remarks[0]
+    assert "1 node waits only for a reboot: the Install reboots it." in preflight(only).remarks[0]
 
 
 @pytest.fixture
@@ -250,3 +250,9 @@ def start(change: Change, request: Request) -> None:
         [Dispatch("X-1", batch, RUN, DispatchState.PLANNED, "m", "s")],
         [about_run(run, "started", {})],
     )
+
+
+def test_where_no_node_is_left_there_is_one_reason() -> None:
+    """Not “leave those nodes out” beside “no node is left”."""
+    (told,) = preflight(SCANNED, Surroundings({}, {KEY: "X-3"}, {})).refusals
+    assert told.endswith("open run (X-3): prod-1. Wait for it to end.")

@@ -73,7 +73,7 @@ def test_the_next_wave_waits_for_the_rest_and_its_gate(site: Site) -> None:
     go_on(site)
     site.until(lambda: installed(site) == 1)
     again = paused(site)
-    assert "0 of 50 nodes succeeded" in again.why
+    assert "0 of 50 nodes of the wave succeeded" in again.why
     assert (again.wave, again.held) == (2, (2,))
     assert installed(site) == 1
 
@@ -118,5 +118,5 @@ def test_a_bad_wave_is_not_hidden_among_good_ones(site: Site) -> None:
         limits=Limits("50", "100%", 90),
     )
     site.approved(plan)
-    assert "2 of 3 nodes succeeded" in paused(site).why
+    assert "2 of 3 nodes of the wave succeeded" in paused(site).why
     assert installed(site) == 2

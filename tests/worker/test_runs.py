@@ -155,7 +155,7 @@ def test_it_starts_when_it_was_planned_to(site: Site) -> None:
     name = site.approved(plan)
     site.until(lambda: site.ledger.run(name) is not None)
     site.tick()
-    assert site.run().why.startswith("starts at 2026-03-02 14:00")
+    assert site.run().why.startswith("it starts at 2026-03-02 14:00")
     site.until(lambda: bool(site.aws.accepted), seconds=300)
     assert site.aws.accepted[0].at >= 5 * 3600
 

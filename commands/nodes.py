@@ -206,7 +206,8 @@ def _buttons(report: NodesReport, page: _Page, context: Context) -> tuple[Elemen
     if report.unknown_not_listed:
         words = f"Show {report.unknown_not_listed:,} unknown"
         pages.append(cards.show(words, Show.REPLACE, _the_unknown(context), name="unknown"))
-    return (*pages, *cards.refresh_and_share(context))
+    plan = node_lists.install_plan(report) if context.services.installs else ()
+    return (*pages, *plan, *cards.refresh_and_share(context))
 
 
 def _the_unknown(context: Context) -> str:

@@ -198,6 +198,8 @@ def _buttons(report: StatusReport, context: Context) -> tuple[Element, ...]:
             style="primary",
         )
         elements.insert(0, listed)
+        if context.services.installs and (report.patches.missing or report.patches.failed):
+            elements.insert(1, cards.plan("install", report.environment, {}))
     if context.services.history is not None:
         asked = cards.sentence("trend", report.environment)
         elements.append(cards.show("Trend", Show.PRIVATE, asked, name="trend"))

@@ -85,16 +85,8 @@ def _buttons(alert: Alert) -> list[Element]:
         "Status", Show.PRIVATE, cards.sentence("status", environment), name="status"
     )
     only = {"nodes": alert.id} if alert.nodes else {}
-    scan = cards.show(
-        "Plan a Scan…", Show.FORM, cards.sentence("scan", environment, **only), name="scan"
-    )
-    install = cards.show(
-        "Plan an Install…",
-        Show.FORM,
-        cards.sentence("install", environment, **only),
-        name="install",
-        style="primary" if alert.nodes else None,
-    )
+    scan = cards.plan("scan", environment, only)
+    install = cards.plan("install", environment, only, style="primary" if alert.nodes else None)
     if alert.kind is AlertKind.INSTALL:
         return [scan, listed, status]
     if (

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.chatops import cards
+from bot.chatops.blocks import Element
+from bot.chatops.plan_views import LONGEST_FILTER
+from bot.core.explain import INSTALL_HELPS
+from bot.core.judgement import Status
 from bot.core.reports import NodeRow, NodesReport
-from bot.core.summaries import LEVEL, SEVERITY_FILTER
+from bot.core.selection import EVERY_STATE
+from bot.core.summaries import LEVEL, SEVERITY_FILTER, connection_lost
 from bot.core.wording import counted
 
 
@@ -30,6 +35,22 @@ def left_out(report: NodesReport, how_to_see: str = "") -> str:
     if not report.unknown_not_listed:
         return ""
     return f"Not in this list: {counted(report.unknown_not_listed, 'unknown node')}.{how_to_see}"
+
+
+def install_plan(report: NodesReport) -> tuple[Element, ...]:
+    """The form of an Install on what is listed, where there is something to install and somewhere to send it."""
+    helped = (
+        row for row in report.nodes if not connection_lost(row) and INSTALL_HELPS & {*row.reasons}
+    )
+    filters = {
+        name: value
+        for name, value in report.filters.items()
+        if (name, value) not in {("state", EVERY_STATE), ("state", Status.NON_COMPLIANT.value)}
+    }
+    # Its filters are shorter than those of a list.
+    if not any(helped) or any(len(value) > LONGEST_FILTER for value in filters.values()):
+        return ()
+    return (cards.plan("install", report.environment, filters),)
 
 
 def why_empty(report: NodesReport) -> str:

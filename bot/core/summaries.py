@@ -107,6 +107,11 @@ def in_short(row: NodeRow, now: datetime) -> str:
     return f"{what}; {worst}" if worst else what
 
 
+def connection_lost(row: NodeRow) -> bool:
+    """Whether nothing can be sent to the node now."""
+    return row.ping_status in {"ConnectionLost", "Inactive"}
+
+
 def group_in_words(row: NodeRow) -> str:
     """The patch group of a node; where it is not known, why."""
     if row.patch_group_known:

@@ -197,3 +197,26 @@ def test_the_exit_code_tells_of_gaps(desk: Desk) -> None:
     """3 with a gap, 0 without."""
     assert asked(desk, "nodes prod").exit_code == 3
     assert asked(desk, "nodes staging").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "asked_for"),
+    [
+        ("nodes prod", ["install prod"]),
+        ("nodes prod state:all owner:payments page:1", ["install prod owner:payments"]),
+        ("nodes prod state:missing", ["install prod state:missing"]),
+        ("nodes prod state:unknown", []),
+        (f"nodes prod os:{'l' * 101}", []),
+    ],
+)
+def test_an_install_of_what_is_listed_is_one_click_away(
+    planning: Desk, text: str, asked_for: list[str]
+) -> None:
+    """The form takes the filters of the list; where nothing is to be installed there is no button."""
+    card = planning.answer(text, ANA, surface=Surface.SLACK).card()
+    assert [
+        element["value"]
+        for block in card.blocks
+        for element in block.get("elements", ())
+        if element.get("action_id", "").startswith("form:")
+    ] == asked_for

@@ -63,6 +63,17 @@ def test_filters_and_orders(desk: Desk, text: str, expected: list[str]) -> None:
     assert names(desk, text) == expected
 
 
+def test_all_nodes_come_bucket_by_bucket(desk: Desk) -> None:
+    """What is not known stands before what is compliant, whatever was last known of it."""
+    report = asked(desk, "nodes prod state:all").report
+    assert isinstance(report, NodesReport)
+    buckets = [row.status.value for row in report.nodes]
+    assert list(dict.fromkeys(buckets)) == ["non_compliant", "unknown", "compliant", "stopped"]
+    assert buckets == sorted(
+        buckets, key=["non_compliant", "unknown", "compliant", "stopped"].index
+    )
+
+
 def test_terminated_nodes_are_nowhere(desk: Desk) -> None:
     """Not even among all."""
     assert "prod-old-02" not in names(desk, "nodes prod state:all")

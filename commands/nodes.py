@@ -29,6 +29,7 @@ from bot.core.summaries import (
     gaps_in_short,
     in_short,
     list_in_words,
+    list_title,
     short_platform,
 )
 from bot.core.wording import ago
@@ -97,6 +98,7 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
     filters = arguments.filters()
     wanted = Filter(**filters)
     found = select(judged, wanted, sort=arguments.sort)
+    unmatched = corrections.unmatched(filters, judged) if not found else {}
     return NodesReport(
         environment=reading.environment,
         as_of=reading.as_of,
@@ -105,8 +107,10 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
         filters=filters,
         sort=arguments.sort,
         counts=count(judged),
+        of_state=len(select(judged, Filter(state=wanted.state))),
         unknown_not_listed=_unknown(judged, wanted),
-        meant=corrections.filters(filters, judged) if not found else {},
+        unmatched=unmatched,
+        meant=corrections.filters(filters, unmatched, judged),
         nodes=tuple(node_row(one) for one in found),
         gaps=tuple(gap_row(gap) for gap in reading.gaps),
         notices=reading.notices,
@@ -140,9 +144,9 @@ class _Page:
 def slack(report: NodesReport, context: Context) -> Card:
     """One page of the list as a card, or why it is empty."""
     page = _Page(report, context, size=PAGE)
-    what = list_in_words(report.total, report.filters)
+    what = list_title(report)
     above = (
-        *cards.title(f"{report.environment}: {what}", context),
+        *cards.title(what, context),
         *cards.gaps(report.gaps, context.now),
     )
     below = (
@@ -179,7 +183,7 @@ def slack(report: NodesReport, context: Context) -> Card:
     hidden = gaps_in_short(report.gaps)
     gap = f" {hidden}." if hidden else ""
     return Card(
-        f"{report.environment}: {what}.{more}{gap} Read {in_utc(report.as_of)}.",
+        f"{what}.{more}{gap} Read {in_utc(report.as_of)}.",
         cards.fitting(
             (*above, *listed(details=True), *below, *menus),
             (*above, *listed(details=True), *below),
@@ -241,10 +245,10 @@ def _menus(report: NodesReport, context: Context) -> tuple[Element, ...]:
 
 def file(report: NodesReport, _context: Context) -> Attachment:
     """Every node that matched as CSV, in the order of the list."""
-    what = list_in_words(report.total, report.filters)
+    what = list_in_words(report)
     return Attachment(
         f"{report.environment}-nodes-{file_stamp(report.as_of)}.csv",
-        f"{report.environment}: {what}",
+        list_title(report),
         nodes_csv(report.nodes),
         markup(
             "{what} of {environment}, read {when}.",
@@ -270,12 +274,11 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
             ),
             console.text(operation),
         )
-    what = f"{report.environment}: {list_in_words(report.total, report.filters)}"
     unknown = f" `{_the_unknown(context)}` lists them."
     more = f". Page {page.number} of {page.last}; --json has all" if page.last > 1 else ""
     return console.stack(
         console.gaps(report.gaps, context),
-        console.text(what, "bold"),
+        console.text(list_title(report), "bold"),
         shown if report.nodes else console.prose(node_lists.why_empty(report)),
         *(
             console.text(line, "dim")

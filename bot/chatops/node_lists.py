@@ -11,7 +11,7 @@ from bot.core.explain import INSTALL_HELPS
 from bot.core.judgement import Status
 from bot.core.reports import NodeRow, NodesReport
 from bot.core.selection import EVERY_STATE
-from bot.core.summaries import LEVEL, SEVERITY_FILTER, connection_lost
+from bot.core.summaries import FILTER_WORDS, LEVEL, SEVERITY_FILTER, connection_lost
 from bot.core.wording import counted
 
 
@@ -62,15 +62,21 @@ def why_empty(report: NodesReport) -> str:
         f"{report.environment} has {counts.non_compliant:,} non-compliant, {counts.unknown:,} unknown and"
         f" {counts.compliant:,} compliant {'node' if counts.total == 1 else 'nodes'}."
     )
-    if report.meant:
-        return f"{_did_you_mean(report)} {there}"
+    if report.unmatched:
+        return f"{_no_such(report)} {there}"
     if len(report.filters) > 1:
         return f"No node matches all of these filters. {there}"
     return f"None. {there}"
 
 
-def _did_you_mean(report: NodesReport) -> str:
+def _no_such(report: NodesReport) -> str:
     return " ".join(
-        f"No node has the {name} “{report.filters[name]}”; did you mean “{value}”?"
-        for name, value in report.meant.items()
+        f"No node has the {FILTER_WORDS[name]} “{cards.brief(report.filters[name], 60)}”{_meant(report, name)}"
+        f" There are: {cards.brief(values, 200)}."
+        for name, values in report.unmatched.items()
+        if values
     )
+
+
+def _meant(report: NodesReport, name: str) -> str:
+    return f"; did you mean “{report.meant[name]}”?" if name in report.meant else "."

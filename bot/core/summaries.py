@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.judgement import Reason, Status
-from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, StatusReport
+from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, NodesReport, StatusReport
 from bot.core.wording import ago, counted, listed
 
 PLACES_NAMED = 3
+_TITLE_VALUE = 25
+_TITLE_FILTERS = 2
 LEVEL = (
     "“Critical-level” is the level CRITICAL set by the patch baseline, not the vendor's severity."
 )
 SEVERITY_FILTER = (
-    "“severity:” asks for what the patch baseline says (its level CRITICAL, the class Security),"
-    " not for the vendor's severity."
+    "“severity:” asks for the worst that the patch baseline says of a node: “critical” is its level CRITICAL,"
+    " “security” the class Security and nothing of that level, “other” the rest. It is not the vendor's severity."
 )
 
 STATUS_WORDS = {
@@ -46,6 +48,15 @@ REASON_WORDS = {
     Reason.UNREADABLE: "unreadable",
 }
 
+FILTER_WORDS = {
+    "os": "system",
+    "owner": "owner",
+    "group": "patch group",
+    "region": "Region",
+    "account": "account",
+}
+"""The filters whose values nodes have, as people call them."""
+
 _LISTS = {
     "all": "{}",
     "compliant": "compliant {}",
@@ -66,10 +77,33 @@ _LISTS = {
 """What a list of each state (selection.STATES) is a list of."""
 
 
-def list_in_words(total: int, filters: Mapping[str, str]) -> str:
-    """What a list holds: "41 non-compliant nodes", "1 node with lost connection"."""
-    noun = "node" if total == 1 else "nodes"
-    return f"{total:,} {_LISTS[filters['state']].format(noun)}"
+def list_in_words(report: NodesReport) -> str:
+    """What a list holds: "41 non-compliant nodes", "3 of 13 non-compliant nodes", "36 nodes and 1 stopped"."""
+    found, of, state = report.total, report.of_state, report.filters["state"]
+    stopped = 0
+    if state == "all":  # stopped ones are outside every total
+        stopped = sum(row.status is Status.STOPPED for row in report.nodes)
+        found, of = found - stopped, report.counts.total
+    share = f"{found:,} of {of:,}" if len(report.filters) > 1 else f"{found:,}"
+    noun = "node" if (of if len(report.filters) > 1 else found) == 1 else "nodes"
+    words = f"{share} {_LISTS[state].format(noun)}"
+    return f"{words} and {stopped:,} stopped" if stopped else words
+
+
+def list_title(report: NodesReport) -> str:
+    """The list with what it is a list of: "prod, os:windows: 3 of 13 non-compliant nodes"."""
+    filters = [
+        f"{name}:{value if len(value) <= _TITLE_VALUE else f'{value[:_TITLE_VALUE]}…'}"
+        for name, value in report.filters.items()
+        if name != "state"
+    ]
+    where = ", ".join((report.environment, *filters[:_TITLE_FILTERS]))
+    more = len(filters) - _TITLE_FILTERS
+    if more > 0:
+        where += f" and {counted(more, 'more filter')}"
+    if report.unmatched:
+        return f"{where}: no such {listed(FILTER_WORDS[name] for name in report.unmatched)}"
+    return f"{where}: {list_in_words(report)}"
 
 
 def worst_kind(row: NodeRow) -> str:

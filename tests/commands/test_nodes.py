@@ -74,6 +74,27 @@ def test_all_nodes_come_bucket_by_bucket(desk: Desk) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("nodes prod", "prod: 3 non-compliant nodes"),
+        ("nodes prod os:windows", "prod, os:windows: 1 of 3 non-compliant nodes"),
+        ("nodes prod state:all", "prod: 13 nodes and 1 stopped"),
+        ("nodes prod state:all owner:identity", "prod, owner:identity: 2 of 13 nodes"),
+        ("nodes prod owner:nobody", "prod, owner:nobody: no such owner"),
+        (
+            "nodes prod os:windows owner:identity region:eu-central-1",
+            "prod, os:windows, owner:identity and 1 more filter: 1 of 3 non-compliant nodes",
+        ),
+    ],
+)
+def test_the_title_says_what_it_is_a_list_of(desk: Desk, text: str, title: str) -> None:
+    """A part is never taken for the whole, nor a typo for an all-clear; stopped nodes are outside every total."""
+    answer = asked(desk, text)
+    assert answer.card().blocks[0]["text"]["text"] == title
+    assert title in in_terminal(answer.command.terminal(answer.report, answer.context), width=300)
+
+
 def test_terminated_nodes_are_nowhere(desk: Desk) -> None:
     """Not even among all."""
     assert "prod-old-02" not in names(desk, "nodes prod state:all")
@@ -89,10 +110,11 @@ def test_the_rest_is_never_taken_for_compliant(desk: Desk) -> None:
     ("text", "said", "shown"),
     [
         ("nodes prod owner:paymnts", "the owner “paymnts”; did you mean “payments”?", "nodes prod owner:payments"),
-        ("nodes prod os:ubunto page:2", "the os “ubunto”; did you mean “Ubuntu”?", "nodes prod os:Ubuntu"),
+        ("nodes prod os:ubunto page:2", "the system “ubunto”; did you mean “Ubuntu”?", "nodes prod os:Ubuntu"),
         ("nodes prod group:prod-linus state:all", "“prod-linux”?", "nodes prod state:all group:prod-linux"),
         ("nodes prod region:eu-centrl-1", "did you mean “eu-central-1”?", "nodes prod region:eu-central-1"),
-        ("nodes prod owner:zzzzzz", "No node matches all of these filters.", None),
+        ("nodes prod owner:zzzzzz", "“zzzzzz”. There are: payments, (no owner) and identity.", None),
+        ("nodes prod os:zzzzzz", "There are: Amazon Linux 2023, Ubuntu 24.04 and Windows Server 2022.", None),
         ("nodes prod owner:identity state:failed", "No node matches all of these filters.", None),
     ],
 )  # fmt: skip
@@ -136,14 +158,14 @@ def test_unknown_nodes_left_out_are_those_of_the_same_filters(
 def test_a_list_by_severity_says_whose_severity(desk: Desk) -> None:
     """The level of the baseline and the severity of the vendor are different things."""
     for text in ("nodes prod severity:critical", "nodes prod severity:other"):
-        assert "not for the vendor's severity" in str(asked(desk, text).card().blocks)
+        assert "It is not the vendor's severity" in str(asked(desk, text).card().blocks)
     assert "“Critical-level” is the level" in str(asked(desk, "nodes prod").card().blocks)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("nodes prod os:solaris", "No node matches all of these filters."),
+        ("nodes prod os:solaris", "No node has the system “solaris”. There are: "),
         ("nodes prod state:failed region:us-east-1", "No node matches all of these filters."),
         ("nodes staging state:stopped", "None. staging has 1 non-compliant, 0 unknown and 1 compliant nodes."),
         ("nodes dev", "`/patch status dev`"),

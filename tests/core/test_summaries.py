@@ -13,6 +13,7 @@ from bot.core.reports import (
     GapRow,
     NodeCounts,
     NodeRow,
+    NodesReport,
     NodesWith,
     PatchCounts,
     StatusReport,
@@ -224,8 +225,17 @@ def test_the_worst_kind_is_the_baselines() -> None:
 def test_every_state_that_can_be_listed_has_words() -> None:
     """No state of `nodes state:` is without a name for its list."""
     for state in STATES:
-        assert list_in_words(1, {"state": state}).startswith("1 ")
-        assert "nodes" in list_in_words(2, {"state": state})
+        for total, noun in ((1, "node"), (2, "nodes")):
+            report = NodesReport(
+                environment="prod",
+                as_of=NOW,
+                source="aws",
+                total=total,
+                filters={"state": state},
+                nodes=(),
+            )
+            assert f"{total} " in list_in_words(report)
+            assert noun in list_in_words(report).split()
 
 
 def test_an_empty_environment_says_what_to_check() -> None:

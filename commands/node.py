@@ -34,6 +34,10 @@ from bot.core.summaries import (
 from bot.core.wording import ago, counted, listed
 from bot.services.compliance import PatchDetails
 
+LEVELS_COUNTED = (
+    "How many are at the level CRITICAL is AWS's count; which ones they are is not in this list."
+)
+
 
 class NodeArguments(Arguments):
     """What `node` takes."""
@@ -194,6 +198,8 @@ def slack(report: NodeReport, context: Context) -> Card:
         section(markup("*What to do next*\n{steps}", steps=cards.numbered(report.next_steps))),
     )
     notes: list[Text] = [patch_table.VENDOR] if report.patches else []
+    if _counts_levels(report):
+        notes.append(LEVELS_COUNTED)
     about = about_baseline(report.baseline) if report.baseline else ""
     if about:
         notes.insert(0, f"Baseline: {about}")
@@ -207,6 +213,11 @@ def slack(report: NodeReport, context: Context) -> Card:
         f"{cards.brief(text, 1500)} Read {in_utc(report.as_of)}.",
         (*above, *patch_table.blocks(report.patches, budget=room((*above, *below))), *below),
     )
+
+
+def _counts_levels(report: NodeReport) -> bool:
+    """Whether a count by the baseline's level stands above patches that only have the vendor's severity."""
+    return bool(report.patches and report.node.critical_non_compliant)
 
 
 def _fact(value: str, report: NodeReport) -> Text:
@@ -266,6 +277,7 @@ def terminal(report: NodeReport, context: Context) -> RenderableType:
         console.section("Facts", console.facts(_facts(report, context))),
         console.section("What to do next", console.numbered(report.next_steps)),
         patch_table.terminal(report.patches),
+        console.prose(LEVELS_COUNTED, "dim") if _counts_levels(report) else console.NOTHING,
         console.prose(f"Baseline: {about}", "dim") if about else console.NOTHING,
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context),

@@ -33,6 +33,7 @@ from bot.core.summaries import (
     nothing_read,
     shares,
     status_in_short,
+    worst_kind,
 )
 from bot.core.wording import ago, counted
 from bot.services.statuses import fleet_status, status_of
@@ -105,7 +106,8 @@ def slack(report: Answer, context: Context) -> Card:
     """The card of one environment, or a table of all."""
     if isinstance(report, FleetReport):
         return _fleet_card(report, context)
-    level = [LEVEL] if report.nodes_with.critical_non_compliant else []
+    worst = () if report.by else report.worst_nodes[:WORST_SHOWN]
+    level = [LEVEL] if any(worst_kind(row) == "critical" for row in worst) else []
     above = (
         *cards.title(headline(report), context),
         *cards.gaps(report.gaps, context.now),

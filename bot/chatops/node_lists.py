@@ -11,7 +11,7 @@ from bot.core.explain import INSTALL_HELPS
 from bot.core.judgement import Status
 from bot.core.reports import NodeRow, NodesReport
 from bot.core.selection import EVERY_STATE
-from bot.core.summaries import FILTER_WORDS, LEVEL, SEVERITY_FILTER, connection_lost
+from bot.core.summaries import FILTER_WORDS, LEVEL, SEVERITY_FILTER, connection_lost, worst_kind
 from bot.core.wording import counted
 
 
@@ -25,7 +25,7 @@ def small_print(report: NodesReport, order: str, rows: Sequence[NodeRow], span: 
     ]
     line = " · ".join((*parts, *filters))
     level = SEVERITY_FILTER if report.filters.get("severity") else ""
-    if not level and any(row.critical_non_compliant for row in rows):
+    if not level and any(worst_kind(row) == "critical" for row in rows):
         level = LEVEL
     return [text for text in (line, level) if text]
 

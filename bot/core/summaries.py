@@ -225,7 +225,9 @@ def status_in_short(report: StatusReport) -> str:
         return headline(report)
     unknown = f", {nodes.unknown:,} unknown" if nodes.unknown else ""
     some = report.nodes_with.critical_non_compliant
-    worst = f"; critical-level patches on {critical_in_words(report)}" if some else ""
+    worst = (
+        f"; patches critical by the baseline's level on {critical_in_words(report)}" if some else ""
+    )
     return (
         f"{report.environment}: {nodes.compliant:,} of {counted(nodes.total, 'node')} compliant"
         f" ({report.compliance_percent} %), {nodes.non_compliant:,} non-compliant{unknown}{worst}{gap}"
@@ -236,7 +238,7 @@ def critical_in_words(report: StatusReport) -> str:
     """Nodes with critical-level patches: those that `severity:critical` lists, and the unknown ones apart."""
     old = report.nodes_with.critical_by_old_scan
     fresh = counted(report.nodes_with.critical_non_compliant - old, "node")
-    return f"{fresh}, and {old:,} by an old scan" if old else fresh
+    return f"{fresh}, and {old:,} more whose last scan is too old to count" if old else fresh
 
 
 def gaps_in_short(gaps: Sequence[GapRow]) -> str:
@@ -285,7 +287,7 @@ def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
         ("Non-compliant", counted(nodes.non_compliant, "node")),
         ("Unknown", _unknown(report)),
         ("Coverage", f"{fresh:,} of {of_total} with fresh data"),
-        ("Critical-level", critical_in_words(report)),
+        ("Critical by baseline", critical_in_words(report)),
         ("Oldest result", ago(report.oldest_operation_end_time, now)),
     )
 

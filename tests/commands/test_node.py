@@ -154,6 +154,7 @@ def test_severity_is_labelled_as_the_vendors(desk: Desk) -> None:
     blocks = str(asked(desk, f"node {WEB}").card().blocks)
     assert "Severity is the vendor's" in blocks
     assert "level CRITICAL of its baseline" in blocks
+    assert "which ones they are is not in this list" in blocks
 
 
 def test_patches_that_cannot_be_listed_are_said_to_be_missing(desk: Desk) -> None:

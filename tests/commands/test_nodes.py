@@ -12,6 +12,7 @@ from bot.chatops.context import Surface
 from bot.chatops.desk import Answer, Desk
 from bot.core.environments import Environment
 from bot.core.errors import UsageError
+from bot.core.readings import TargetReading
 from bot.core.reports import NodesReport
 from tests.commands import fleet, fleets
 from tests.commands.conftest import ANA, desk_over
@@ -160,6 +161,15 @@ def test_a_list_by_severity_says_whose_severity(desk: Desk) -> None:
     for text in ("nodes prod severity:critical", "nodes prod severity:other"):
         assert "It is not the vendor's severity" in str(asked(desk, text).card().blocks)
     assert "“Critical-level” is the level" in str(asked(desk, "nodes prod").card().blocks)
+    gateway = fleet.gateway()
+    stale = fleet.scanned(
+        fleet.managed(1, "old"), critical_non_compliant=2, operation_end_time=fleet.ago(days=30)
+    )
+    gateway.readings = {
+        ("prod", "eu-central-1"): TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, fleet.NOW, (stale,))
+    }
+    unknown = asked(desk_over(gateway, fleet.FakeStore()), "nodes prod state:unknown")
+    assert "Critical-level" not in str(unknown.card().blocks)  # no row speaks of it
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,11 @@ class NodeArguments(Arguments):
 
     WORDS: ClassVar[tuple[str, ...]] = ("node", "environment")
 
-    node: str = Field(max_length=300, description="an instance id or a Name, whole")
+    node: str = Field(
+        max_length=300,
+        description="an instance id or a Name, whole",
+        examples=["prod-web-01", "i-0123456789abcdef0"],
+    )
     environment: Annotated[str | None, EnvironmentName()] = Field(
         None, description="where to look; without it, everywhere"
     )

@@ -136,6 +136,11 @@ class _Page:
         asked = int(dict(context.sentence.options).get("page", "1"))
         self.last = max(1, -(-report.total // size))
         self.number = min(asked, self.last)
+        self.missed = (
+            f"There is no page {asked:,}; this is the last one, page {self.number:,}."
+            if asked > self.last
+            else ""
+        )
         start = (self.number - 1) * size
         self.rows = report.nodes[start : start + size]
         self.span = f"{start + 1:,}-{start + len(self.rows):,} of {report.total:,}"
@@ -159,6 +164,7 @@ def slack(report: NodesReport, context: Context) -> Card:
                         report, SORT_NAMES[report.sort].lower(), page.rows, page.span
                     ),
                     node_lists.left_out(report),
+                    page.missed,
                 ),
             ),
             cards.read_line(report.as_of),
@@ -286,7 +292,11 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
                 report, SORT_NAMES[report.sort].lower(), page.rows, page.span
             )
         ),
-        *(console.prose(line, "dim") for line in (node_lists.left_out(report, unknown),) if line),
+        *(
+            console.prose(line, "dim")
+            for line in (node_lists.left_out(report, unknown), page.missed)
+            if line
+        ),
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context).append(more),
     )

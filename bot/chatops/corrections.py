@@ -32,6 +32,15 @@ def value(sentence: Sentence, typed: str, meant: str | None) -> tuple[Candidate,
     return _offered(replace(sentence, words=words, options=options))
 
 
+def environment(sentence: Sentence, names: Iterable[str]) -> tuple[Candidate, ...]:
+    """The sentence with each environment as its last word."""
+    return tuple(
+        candidate
+        for name in names
+        for candidate in _offered(replace(sentence, words=(*sentence.words, name)))
+    )
+
+
 def option(sentence: Sentence, typed: str, meant: str | None) -> tuple[Candidate, ...]:
     """The sentence with another option in the place of the one called `typed`."""
     if not meant or meant in dict(sentence.options):

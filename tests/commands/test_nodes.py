@@ -263,3 +263,10 @@ def test_an_install_of_what_is_listed_is_one_click_away(
         for element in block.get("elements", ())
         if element.get("action_id", "").startswith("form:")
     ] == asked_for
+
+
+def test_a_page_behind_the_last_one_is_said_to_be_none(desk: Desk) -> None:
+    """The last one is shown, and not in silence."""
+    said = "There is no page 99; this is the last one, page 1."
+    assert said in str(asked(desk, "nodes prod page:99").card().blocks)
+    assert "There is no page" not in str(asked(desk, "nodes prod page:1").card().blocks)

@@ -241,7 +241,7 @@ def runs(commands: RightsGateway, target: Target) -> Iterator[Finding]:
     """Whether scans and installs can be followed, and as whom they are sent. Sending itself cannot be tried."""
     yield from rights(commands, target)
     untried = "cannot be tried without running something: the first scan will show it"
-    yield Finding("ssm:SendCommand", Outcome.OK, untried)
+    yield Finding("ssm:SendCommand", Outcome.UNTRIED, untried)
 
 
 def access(settings: Settings) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -19,12 +18,13 @@ from bot.chatops.command import Command
 from bot.chatops.context import Context
 from bot.chatops.markup import Text, bold, code, date, join, markup, user
 from bot.chatops.reply import Card
+from bot.chatops.suggest import did_you_mean
 from bot.core.audit import parse_code
 from bot.core.audit_reports import AuditReport, EntryRow, entry_row, verification_row
 from bot.core.errors import UsageError
 from bot.core.identity import Role
 from bot.core.ledger import Ledger, why_frozen
-from bot.core.wording import counted
+from bot.core.wording import counted, listed
 
 LIMIT = 20
 COUNTED = 1000
@@ -34,6 +34,7 @@ NOUNS = (
     *("install", "break_glass"),
 )
 IDS_SHOWN = 5
+KINDS_SHOWN = 5
 BELOW = 900  # characters of JSON for what stands under the entries
 BODY_SHOWN = 300
 _NUMBERED = re.compile(r"([A-Za-z])-(\d+)")
@@ -71,6 +72,8 @@ def run(arguments: AuditArguments, context: Context) -> AuditReport:
         verified = verification_row(ledger.verify(_head(arguments.head)), against=arguments.head)
         return report.model_copy(update={"verified": verified})
     found = _entries(ledger, arguments)
+    if not found:
+        _explain_nothing(ledger, arguments)
     rows, further = found[: arguments.limit], max(0, len(found) - arguments.limit)
     told = {"more": further > 0, "further": further, "further_is_least": further >= COUNTED}
     return report.model_copy(update={"entries": rows, **told})
@@ -93,10 +96,37 @@ def _entries(ledger: Ledger, arguments: AuditArguments) -> tuple[EntryRow, ...]:
         link.seq: link
         for subject in _subjects(arguments.subject)
         for kind in _kinds(arguments.what)
-        for link in ledger.audit(actor=arguments.who, subject=subject, kind=kind, limit=most)
+        for link in ledger.audit(
+            actor=_person(arguments.who), subject=subject, kind=kind, limit=most
+        )
     }
     newest = sorted(links, reverse=True)[:most]
     return tuple(entry_row(links[seq]) for seq in newest)
+
+
+def _explain_nothing(ledger: Ledger, arguments: AuditArguments) -> None:
+    """Raises UsageError where a filter is none, so that nobody takes a typo for “nothing was done”."""
+    who = _person(arguments.who)
+    if who and not _PERSON.fullmatch(who) and not ledger.audit(actor=who, limit=1):
+        raise UsageError(
+            f"The log names people by their Slack id, and “{arguments.who}” is none.",
+            hint="Mention them: `/patch audit who:@name`, picked from what Slack offers.",
+        )
+    what = arguments.what
+    if what and not any(ledger.audit(kind=kind, limit=1) for kind in _kinds(what)):
+        known = sorted({link.kind for link in ledger.audit(limit=COUNTED)})
+        nouns = sorted({kind.partition(".")[0] for kind in known})
+        raise UsageError(
+            f"No entry of the log is of the kind “{what}”.",
+            hint=f"{did_you_mean(what, (*nouns, *known))} There are: {listed(nouns)},"
+            f" or more exactly, as in {listed(known[:KINDS_SHOWN], 'or')}.".strip(),
+        )
+
+
+def _person(given: str) -> str:
+    """An id as the log has it, of what was typed with or without @ and in any case."""
+    bare = given.removeprefix("@")
+    return bare.upper() if _PERSON.fullmatch(bare.upper()) and any(map(str.isdigit, bare)) else bare
 
 
 def _kinds(given: str) -> tuple[str, ...]:
@@ -116,11 +146,15 @@ def _subjects(given: str) -> tuple[str, ...]:
     return (f"request/R-{number}", *of_run) if letter == "R" else of_run
 
 
-def headline(report: AuditReport) -> str:
-    """The answer in one line."""
+def headline(report: AuditReport, hidden: int = 0) -> str:
+    """The answer in one line; `hidden` entries did not fit."""
     found = report.verified
     if found is None:
-        return f"Audit log: {counted(len(report.entries), 'entry', 'entries')}"
+        every = len(report.entries) + report.further
+        words = counted(every, "entry", "entries")
+        shown = len(report.entries) - hidden
+        least = "at least " if report.further_is_least else ""
+        return f"Audit log: {words if shown == every else f'{shown:,} of {least}{words}'}"
     if found.sound:
         return f"The audit log is whole: {counted(found.checked, 'row')} checked"
     return "The audit log is NOT whole"
@@ -146,12 +180,14 @@ def _explained(report: AuditReport) -> tuple[str, ...]:
 
 def slack(report: AuditReport, context: Context) -> Card:
     """The newest entries, as many as a message holds."""
-    said = headline(report)
     notes = tuple(section(cards.prose(note)) for note in _explained(report))
-    above = (*cards.title(said, context), *notes)
     rows = fit(
-        [_row(row, context) for row in report.entries], budget=room(above) - BELOW, at_most=40
+        [_row(row, context) for row in report.entries],
+        budget=room((*cards.title(headline(report), context), *notes)) - BELOW,
+        at_most=40,
     )
+    said = headline(report, rows.left)
+    above = (*cards.title(said, context), *notes)
     rest: list[Text] = []
     if rows.left or report.more:
         more = _further(report, rows.left)
@@ -205,12 +241,24 @@ def _value(value: object) -> Text:
     if isinstance(value, Mapping) and all(isinstance(one, str | int) for one in value.values()):
         told = ", ".join(f"{name.replace('_', ' ')} {one}" for name, one in value.items() if one)
         return cards.brief(told or "nothing", BODY_SHOWN)
-    return cards.brief(json.dumps(value, ensure_ascii=False), BODY_SHOWN)
+    return cards.brief(_words(value), BODY_SHOWN)
+
+
+def _words(value: object) -> str:
+    """A value as people say it."""
+    if isinstance(value, Mapping):
+        pairs = (f"{str(name).replace('_', ' ')} {_words(one)}" for name, one in value.items())
+        return ", ".join(pairs) or "nothing"
+    if isinstance(value, list):
+        return "; ".join(map(_words, value)) or "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "nothing" if value is None else str(value)
 
 
 def _told(body: Mapping[str, Any]) -> str:
     return " · ".join(
-        f"{name.replace('_', ' ')}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        f"{name.replace('_', ' ')}: {_words(value)}"
         for name, value in body.items()
         if value not in ("", None, [])
     )

@@ -25,13 +25,19 @@ from bot.services.doctor import Finding, Outcome
 
 AREAS_SHOWN = (20, 10, 5, 3)
 FINDINGS_SHOWN = 8
-SIGNS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗"}
+SIGNS = {Outcome.OK: "✓", Outcome.UNTRIED: "-", Outcome.WARNING: "!", Outcome.FAILED: "✗"}
 EMOJI = {
     Outcome.OK: markup(":white_check_mark:"),
+    Outcome.UNTRIED: markup(":white_circle:"),
     Outcome.WARNING: markup(":warning:"),
     Outcome.FAILED: markup(":x:"),
 }
-STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red"}
+STYLES = {
+    Outcome.OK: "green",
+    Outcome.UNTRIED: "dim",
+    Outcome.WARNING: "yellow",
+    Outcome.FAILED: "bold red",
+}
 
 
 class FindingRow(Report):
@@ -99,13 +105,16 @@ def headline(report: DoctorReport) -> str:
         return f"{counted(report.failed, 'thing')} must be mended"
     if report.warnings:
         return f"patchbot works; {counted(report.warnings, 'thing')} to look at"
+    outcomes = [row.outcome for area in report.areas for row in area.findings]
+    if untried := outcomes.count(Outcome.UNTRIED):
+        return f"All that can be tried is set up right; {counted(untried, 'thing')} cannot be tried"
     return "Everything is set up right"
 
 
 def slack(report: DoctorReport, context: Context) -> Card:
     """An area a section, what is wrong first; as many as fit into a message."""
     areas = sorted(report.areas, key=lambda area: -_gravity(area.outcome))
-    wrong = [area.area for area in areas if area.outcome is not Outcome.OK]
+    wrong = [area.area for area in areas if area.outcome not in {Outcome.OK, Outcome.UNTRIED}]
     told = f"{headline(report)}: {', '.join(wrong)}." if wrong else f"{headline(report)}."
     drafts = (
         (
@@ -129,7 +138,9 @@ def _section(area: AreaRow) -> Block:
     rows = sorted(area.findings, key=lambda row: -_gravity(row.outcome))
     lines = [_line(row) for row in rows[:FINDINGS_SHOWN]]
     if len(rows) > len(lines):
-        lines.append(markup("… and {number} more", number=len(rows) - len(lines)))
+        hidden = rows[len(lines) :]
+        named = cards.brief(", ".join(row.subject for row in hidden), 300)
+        lines.append(markup("… and {number} more: {named}", number=len(hidden), named=named))
     return section(markup("*{area}*\n{lines}", area=area.area, lines=join("\n", lines)))
 
 

@@ -19,13 +19,24 @@ from bot.chatops.lookup import Found, look_up, places
 from bot.chatops.markup import Text, code, in_utc, markup, utc
 from bot.chatops.reply import Attachment, Card
 from bot.chatops.spreadsheet import file_stamp, patches_csv
-from bot.core.explain import next_steps, why
+from bot.core.explain import INSTALL_HELPS, SCAN_HELPS, next_steps, why
 from bot.core.figures import gap_row, node_row
+from bot.core.judgement import Status
 from bot.core.nodes import Baseline, Patch
 from bot.core.reports import BaselineRow, NodeReport, PatchRow
-from bot.core.summaries import STATUS_WORDS, about_baseline, group_in_words, in_short
+from bot.core.summaries import (
+    STATUS_WORDS,
+    about_baseline,
+    connection_lost,
+    group_in_words,
+    in_short,
+)
 from bot.core.wording import ago, counted, listed
 from bot.services.compliance import PatchDetails
+
+LEVELS_COUNTED = (
+    "How many are at the level CRITICAL is AWS's count; which ones they are is not in this list."
+)
 
 
 class NodeArguments(Arguments):
@@ -33,7 +44,11 @@ class NodeArguments(Arguments):
 
     WORDS: ClassVar[tuple[str, ...]] = ("node", "environment")
 
-    node: str = Field(max_length=300, description="an instance id or a Name, whole")
+    node: str = Field(
+        max_length=300,
+        description="an instance id or a Name, whole",
+        examples=["prod-web-01", "i-0123456789abcdef0"],
+    )
     environment: Annotated[str | None, EnvironmentName()] = Field(
         None, description="where to look; without it, everywhere"
     )
@@ -91,7 +106,7 @@ def _report(
         last_no_reboot_install=state.last_no_reboot_install if state else None,
         available_security_updates=state.available_security_updates if state else 0,
         why=why(judged, context.now, stale_after=stale_after, baseline=baseline),
-        next_steps=next_steps(judged),
+        next_steps=next_steps(judged, first),
         patches=tuple(_patch_row(patch) for patch in sorted(details.patches, key=_badness)),
         patches_as_of=details.read_at,
         baseline=_baseline_row(baseline) if baseline else None,
@@ -187,6 +202,8 @@ def slack(report: NodeReport, context: Context) -> Card:
         section(markup("*What to do next*\n{steps}", steps=cards.numbered(report.next_steps))),
     )
     notes: list[Text] = [patch_table.VENDOR] if report.patches else []
+    if _counts_levels(report):
+        notes.append(LEVELS_COUNTED)
     about = about_baseline(report.baseline) if report.baseline else ""
     if about:
         notes.insert(0, f"Baseline: {about}")
@@ -202,6 +219,11 @@ def slack(report: NodeReport, context: Context) -> Card:
     )
 
 
+def _counts_levels(report: NodeReport) -> bool:
+    """Whether a count by the baseline's level stands above patches that only have the vendor's severity."""
+    return bool(report.patches and report.node.critical_non_compliant)
+
+
 def _fact(value: str, report: NodeReport) -> Text:
     """What people copy is code, because elsewhere look-alikes take the place of what Slack would act on."""
     node, shown = report.node, cards.brief(value, 120)
@@ -210,7 +232,7 @@ def _fact(value: str, report: NodeReport) -> Text:
 
 
 def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
-    elements = list(cards.refresh_and_share(context))
+    elements = [*_plans(report, context), *cards.refresh_and_share(context)]
     if report.patches:
         words = f"CSV of {counted(len(report.patches), 'patch', 'patches')}"
         elements.append(cards.csv(context, words, cards.asked(context)))
@@ -219,6 +241,21 @@ def _buttons(report: NodeReport, context: Context) -> tuple[Element, ...]:
         cards.show(f"Non-compliant in {report.environment}", Show.PRIVATE, others, name="others")
     )
     return tuple(elements)
+
+
+def _plans(report: NodeReport, context: Context) -> tuple[Element, ...]:
+    """The forms for this node alone, where what they ask for would help."""
+    node, reasons = report.node, set(report.node.reasons)
+    if context.services.installs is None or connection_lost(node):
+        return ()
+    unproved = node.status is Status.COMPLIANT and node.operation == "Install"
+    asked = {"nodes": node.instance_id}
+    install = cards.plan("install", report.environment, asked, style="primary")
+    scan = cards.plan("scan", report.environment, asked)
+    return (
+        *([install] if reasons & INSTALL_HELPS else []),
+        *([scan] if reasons & SCAN_HELPS or unproved else []),
+    )
 
 
 def file(report: NodeReport, _context: Context) -> Attachment:
@@ -242,8 +279,9 @@ def terminal(report: NodeReport, context: Context) -> RenderableType:
         console.text(f"{STATUS_WORDS[node.status]}: {in_short(node, context.now)}", style),
         console.bullets(report.why),
         console.section("Facts", console.facts(_facts(report, context))),
-        console.section("What to do next", console.bullets(report.next_steps, "")),
+        console.section("What to do next", console.numbered(report.next_steps)),
         patch_table.terminal(report.patches),
+        console.prose(LEVELS_COUNTED, "dim") if _counts_levels(report) else console.NOTHING,
         console.prose(f"Baseline: {about}", "dim") if about else console.NOTHING,
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context),

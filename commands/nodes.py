@@ -29,6 +29,7 @@ from bot.core.summaries import (
     gaps_in_short,
     in_short,
     list_in_words,
+    list_title,
     short_platform,
 )
 from bot.core.wording import ago
@@ -97,6 +98,7 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
     filters = arguments.filters()
     wanted = Filter(**filters)
     found = select(judged, wanted, sort=arguments.sort)
+    unmatched = corrections.unmatched(filters, judged) if not found else {}
     return NodesReport(
         environment=reading.environment,
         as_of=reading.as_of,
@@ -105,8 +107,10 @@ def run(arguments: NodesArguments, context: Context) -> NodesReport:
         filters=filters,
         sort=arguments.sort,
         counts=count(judged),
+        of_state=len(select(judged, Filter(state=wanted.state))),
         unknown_not_listed=_unknown(judged, wanted),
-        meant=corrections.filters(filters, judged) if not found else {},
+        unmatched=unmatched,
+        meant=corrections.filters(filters, unmatched, judged),
         nodes=tuple(node_row(one) for one in found),
         gaps=tuple(gap_row(gap) for gap in reading.gaps),
         notices=reading.notices,
@@ -132,6 +136,11 @@ class _Page:
         asked = int(dict(context.sentence.options).get("page", "1"))
         self.last = max(1, -(-report.total // size))
         self.number = min(asked, self.last)
+        self.missed = (
+            f"There is no page {asked:,}; this is the last one, page {self.number:,}."
+            if asked > self.last
+            else ""
+        )
         start = (self.number - 1) * size
         self.rows = report.nodes[start : start + size]
         self.span = f"{start + 1:,}-{start + len(self.rows):,} of {report.total:,}"
@@ -140,9 +149,9 @@ class _Page:
 def slack(report: NodesReport, context: Context) -> Card:
     """One page of the list as a card, or why it is empty."""
     page = _Page(report, context, size=PAGE)
-    what = list_in_words(report.total, report.filters)
+    what = list_title(report)
     above = (
-        *cards.title(f"{report.environment}: {what}", context),
+        *cards.title(what, context),
         *cards.gaps(report.gaps, context.now),
     )
     below = (
@@ -155,6 +164,7 @@ def slack(report: NodesReport, context: Context) -> Card:
                         report, SORT_NAMES[report.sort].lower(), page.rows, page.span
                     ),
                     node_lists.left_out(report),
+                    page.missed,
                 ),
             ),
             cards.read_line(report.as_of),
@@ -179,7 +189,7 @@ def slack(report: NodesReport, context: Context) -> Card:
     hidden = gaps_in_short(report.gaps)
     gap = f" {hidden}." if hidden else ""
     return Card(
-        f"{report.environment}: {what}.{more}{gap} Read {in_utc(report.as_of)}.",
+        f"{what}.{more}{gap} Read {in_utc(report.as_of)}.",
         cards.fitting(
             (*above, *listed(details=True), *below, *menus),
             (*above, *listed(details=True), *below),
@@ -206,7 +216,8 @@ def _buttons(report: NodesReport, page: _Page, context: Context) -> tuple[Elemen
     if report.unknown_not_listed:
         words = f"Show {report.unknown_not_listed:,} unknown"
         pages.append(cards.show(words, Show.REPLACE, _the_unknown(context), name="unknown"))
-    return (*pages, *cards.refresh_and_share(context))
+    plan = node_lists.install_plan(report) if context.services.installs else ()
+    return (*pages, *plan, *cards.refresh_and_share(context))
 
 
 def _the_unknown(context: Context) -> str:
@@ -240,10 +251,10 @@ def _menus(report: NodesReport, context: Context) -> tuple[Element, ...]:
 
 def file(report: NodesReport, _context: Context) -> Attachment:
     """Every node that matched as CSV, in the order of the list."""
-    what = list_in_words(report.total, report.filters)
+    what = list_in_words(report)
     return Attachment(
         f"{report.environment}-nodes-{file_stamp(report.as_of)}.csv",
-        f"{report.environment}: {what}",
+        list_title(report),
         nodes_csv(report.nodes),
         markup(
             "{what} of {environment}, read {when}.",
@@ -269,12 +280,11 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
             ),
             console.text(operation),
         )
-    what = f"{report.environment}: {list_in_words(report.total, report.filters)}"
     unknown = f" `{_the_unknown(context)}` lists them."
     more = f". Page {page.number} of {page.last}; --json has all" if page.last > 1 else ""
     return console.stack(
         console.gaps(report.gaps, context),
-        console.text(what, "bold"),
+        console.text(list_title(report), "bold"),
         shown if report.nodes else console.prose(node_lists.why_empty(report)),
         *(
             console.text(line, "dim")
@@ -282,7 +292,11 @@ def terminal(report: NodesReport, context: Context) -> RenderableType:
                 report, SORT_NAMES[report.sort].lower(), page.rows, page.span
             )
         ),
-        *(console.prose(line, "dim") for line in (node_lists.left_out(report, unknown),) if line),
+        *(
+            console.prose(line, "dim")
+            for line in (node_lists.left_out(report, unknown), page.missed)
+            if line
+        ),
         console.notices(report.notices),
         console.read_line(report.as_of, report.source, context).append(more),
     )

@@ -33,6 +33,7 @@ from bot.core.summaries import (
     nothing_read,
     shares,
     status_in_short,
+    worst_kind,
 )
 from bot.core.wording import ago, counted
 from bot.services.statuses import fleet_status, status_of
@@ -105,7 +106,8 @@ def slack(report: Answer, context: Context) -> Card:
     """The card of one environment, or a table of all."""
     if isinstance(report, FleetReport):
         return _fleet_card(report, context)
-    level = [LEVEL] if report.nodes_with.critical_non_compliant else []
+    worst = () if report.by else report.worst_nodes[:WORST_SHOWN]
+    level = [LEVEL] if any(worst_kind(row) == "critical" for row in worst) else []
     above = (
         *cards.title(headline(report), context),
         *cards.gaps(report.gaps, context.now),
@@ -198,6 +200,8 @@ def _buttons(report: StatusReport, context: Context) -> tuple[Element, ...]:
             style="primary",
         )
         elements.insert(0, listed)
+        if context.services.installs and (report.patches.missing or report.patches.failed):
+            elements.insert(1, cards.plan("install", report.environment, {}))
     if context.services.history is not None:
         asked = cards.sentence("trend", report.environment)
         elements.append(cards.show("Trend", Show.PRIVATE, asked, name="trend"))

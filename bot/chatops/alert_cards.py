@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
 from bot.chatops import cards, change_words
 from bot.chatops.blocks import Element, actions, context, header, section
@@ -133,14 +133,9 @@ def _buttons(alert: Alert, found: Standing) -> list[Element]:
             listed,
             status,
         ]
+    only = {"nodes": alert.id}
     if alert.kind is AlertKind.INSTALL:
-        return [_plan("Plan a Scan…", "scan", alert), listed, status]
-    plan = _plan("Plan an Install…", "install", alert, primary=bool(alert.nodes))
+        return [cards.plan("scan", environment, only), listed, status]
+    plan = cards.plan("install", environment, only, style="primary" if alert.nodes else None)
     # A window does not say which nodes it was for: the plan is for all that are not compliant, so look at them first.
     return [plan, listed, status] if alert.nodes else [listed, plan, status]
-
-
-def _plan(text: str, command: str, alert: Alert, *, primary: bool = False) -> Element:
-    what = cards.sentence(command, alert.environment, nodes=alert.id)
-    style: Literal["primary"] | None = "primary" if primary else None
-    return cards.show(text, Show.FORM, what, name=command, style=style)

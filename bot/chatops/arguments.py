@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +15,7 @@ from bot.chatops import corrections
 from bot.chatops.grammar import Sentence
 from bot.chatops.suggest import closest, did_you_mean
 from bot.core.errors import UsageError
+from bot.core.wording import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,13 @@ class Arguments(BaseModel):
     @classmethod
     def bind(cls, sentence: Sentence, environments: Sequence[str]) -> Self:
         """The arguments of `sentence`. Raises UsageError that names the word, what is allowed and what is next."""
+        cls._one_environment(sentence, environments)
         values, options = cls._from_words(sentence), cls._from_options(sentence)
         for name in options:
             if name in values:
                 raise UsageError(
                     f"“{sentence.command}” has two values for {name}: “{values[name]}” and “{options[name]}”.",
-                    hint=cls._how(sentence),
+                    hint=cls._takes(),
                 )
         values |= options
         for name, field in cls.model_fields.items():
@@ -102,9 +104,7 @@ class Arguments(BaseModel):
             if cls.model_fields[name].is_required() and name not in values
         ]
         if missing:
-            raise UsageError(
-                f"“{sentence.command}” needs {_article(missing[0])}.", hint=cls._how(sentence)
-            )
+            raise cls._lacking(missing[0], sentence, environments)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -113,8 +113,40 @@ class Arguments(BaseModel):
             raise UsageError(_in_words(fault), hint=hint) from None
 
     @classmethod
-    def _how(cls, sentence: Sentence) -> str:
-        return f"Use: `{f'/patch {sentence.command} {cls.usage()}'.rstrip()}`"
+    def _lacking(cls, name: str, sentence: Sentence, environments: Sequence[str]) -> UsageError:
+        field = cls.model_fields[name]
+        message = f"“{sentence.command}” needs {_article(name)}"
+        if not _names_environment(field):
+            examples = (f"`/patch {sentence.command} {one}`" for one in field.examples or ())
+            hint = f"For example: {listed(examples, 'or')}" if field.examples else ""
+            what = f": {field.description}" if field.description else ""
+            return UsageError(f"{message}{what}.", hint=hint)
+        return UsageError(
+            f"{message}: {listed(environments, 'or')}.",
+            hint=f"`/patch help {sentence.command}` says what else it takes.",
+            candidates=corrections.environment(sentence, environments),
+        )
+
+    @classmethod
+    def _takes(cls) -> str:
+        """All that may be said, by name: what each takes is in the help."""
+        words = [f"<{name}>" for name in cls.WORDS]
+        options = [f"{name}:" for name in cls.option_keys()]
+        return f"It takes {listed([*words, *options, *cls.flags()]) or 'nothing more'}."
+
+    @classmethod
+    def _one_environment(cls, sentence: Sentence, environments: Sequence[str]) -> None:
+        words = [word for word in sentence.words if word.casefold() not in cls.flags()]
+        named = [word for word in words if word.casefold() in environments]
+        field = cls.model_fields.get("environment")
+        if field is None or len(words) <= len(cls.WORDS) or len(named) < 2:
+            return
+        hint = f"Name none for all of them: `/patch {sentence.command}`"
+        raise UsageError(
+            f"One environment at a time: {listed((f'“{word}”' for word in named), 'or')}.",
+            hint="" if field.is_required() else hint,
+            candidates=corrections.environment(replace(sentence, words=()), named),
+        )
 
     @classmethod
     def _from_words(cls, sentence: Sentence) -> dict[str, Any]:
@@ -126,9 +158,7 @@ class Arguments(BaseModel):
             elif open_words:
                 values[open_words.pop(0)] = word
             else:
-                raise UsageError(
-                    f"I don't know what to do with “{word}” here.", hint=cls._how(sentence)
-                )
+                raise UsageError(f"I don't know what to do with “{word}” here.", hint=cls._takes())
         return values
 
     @classmethod
@@ -140,8 +170,14 @@ class Arguments(BaseModel):
                 meant = closest(key, cls.option_keys())
                 raise UsageError(
                     f"“{sentence.command}” has no option “{key}:”.",
-                    hint=f"{hint} {cls._how(sentence)}".strip(),
+                    hint=f"{hint} {cls._takes()}".strip(),
                     candidates=corrections.option(sentence, key, meant),
+                )
+        for key, value in sentence.options:
+            if not value:
+                raise UsageError(
+                    f"“{key}:” has no value.",
+                    hint="Write one right behind the colon, or leave the option out.",
                 )
         return dict(sentence.options)
 
@@ -208,8 +244,9 @@ def _one_of(name: str, value: str, choices: tuple[str, ...], sentence: Sentence)
     folded = value.casefold().replace("-", "_")
     if folded in choices:
         return folded
+    given = value if value in sentence.words else f"{name}:{value}"
     raise UsageError(
-        f"“{name}:{value}” is not possible.",
+        f"“{given}” is not possible.",
         hint=f"{did_you_mean(folded, choices)} Possible: {', '.join(choices)}.".strip(),
         candidates=corrections.value(sentence, value, closest(folded, choices)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
@@ -22,7 +22,7 @@ from bot.core.errors import NotAllowed, PatchbotError, UsageError
 from bot.core.identity import Members
 from bot.core.reports import GapRow, NodeRow
 from bot.core.running import BOT
-from bot.core.summaries import about_gap, in_short, short_platform
+from bot.core.summaries import about_gap, connection_lost, in_short, short_platform
 from bot.core.wording import ago as ago_in_words
 from bot.core.wording import counted
 
@@ -78,6 +78,19 @@ def show(
 ) -> Element:
     """A button that shows the answer to the sentence `what`; `name` tells it from the others on the card."""
     return button(text, action_id=action_id(where, name), value=what, label=label, style=style)
+
+
+def plan(
+    operation: Literal["install", "scan"],
+    environment: str,
+    options: Mapping[str, str],
+    *,
+    style: Literal["primary"] | None = None,
+) -> Element:
+    """A button that opens the form in which an Install or a Scan is asked for; nothing is sent by it."""
+    words = "Plan an Install…" if operation == "install" else "Plan a Scan…"
+    what = sentence(operation, environment, **options)
+    return show(words, Show.FORM, what, name=operation, style=style)
 
 
 def menu(
@@ -203,7 +216,7 @@ def node_rows(
                 row.account if len(accounts) > 1 else "",
                 row.region if len(regions) > 1 else "",
                 _operation(row, now),
-                "connection lost" if row.ping_status in {"ConnectionLost", "Inactive"} else "",
+                "connection lost" if connection_lost(row) else "",
             )
             if details
             else ()
@@ -256,10 +269,11 @@ def bullets(lines: Iterable[str]) -> Mrkdwn:
 
 
 def numbered(lines: Iterable[str]) -> Mrkdwn:
-    """Sentences of ours as steps in their order."""
-    return join(
-        "\n", [markup("{n}. {line}", n=n, line=prose(line)) for n, line in enumerate(lines, 1)]
-    )
+    """Sentences of ours as steps in their order; a single one needs no number."""
+    steps = [prose(line) for line in lines]
+    if len(steps) == 1:
+        return steps[0]
+    return join("\n", [markup("{n}. {line}", n=n, line=line) for n, line in enumerate(steps, 1)])
 
 
 def late_answer(text: str) -> Card:

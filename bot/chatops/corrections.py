@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,8 +11,10 @@ from bot.chatops.suggest import closest
 from bot.core.errors import Candidate
 from bot.core.figures import BREAKDOWNS, Judged, platform
 from bot.core.selection import EVERY_STATE, Filter
+from bot.core.summaries import FILTER_WORDS, short_platform
+from bot.core.wording import listed
 
-_FILTERS = ("os", "owner", "group", "region", "account")
+VALUES_NAMED = 5
 LONGEST = 300  # longer sentences are not offered: nobody can check them at a glance
 
 
@@ -29,6 +32,15 @@ def value(sentence: Sentence, typed: str, meant: str | None) -> tuple[Candidate,
     return _offered(replace(sentence, words=words, options=options))
 
 
+def environment(sentence: Sentence, names: Iterable[str]) -> tuple[Candidate, ...]:
+    """The sentence with each environment as its last word."""
+    return tuple(
+        candidate
+        for name in names
+        for candidate in _offered(replace(sentence, words=(*sentence.words, name)))
+    )
+
+
 def option(sentence: Sentence, typed: str, meant: str | None) -> tuple[Candidate, ...]:
     """The sentence with another option in the place of the one called `typed`."""
     if not meant or meant in dict(sentence.options):
@@ -37,12 +49,28 @@ def option(sentence: Sentence, typed: str, meant: str | None) -> tuple[Candidate
     return _offered(replace(sentence, options=options))
 
 
-def filters(given: Mapping[str, str], judged: Sequence[Judged]) -> dict[str, str]:
-    """The nearest values that nodes have, for owner, group, os, … whose given value no node has."""
-    meant = {}
-    for name in filter(given.get, _FILTERS):
+def unmatched(given: Mapping[str, str], judged: Sequence[Judged]) -> dict[str, str]:
+    """Owner, group, os, … of which no node has the given value, with the values there are, the usual ones first."""
+    found = {}
+    for name in filter(given.get, FILTER_WORDS):
         if any(Filter(state=EVERY_STATE, **{name: given[name]}).matches(one) for one in judged):
             continue
+        values = Counter(
+            short_platform(platform(one)) if name == "os" else BREAKDOWNS[name](one)
+            for one in judged
+        )
+        named = [value for value, _ in values.most_common(VALUES_NAMED)]
+        more = len(values) - len(named)
+        found[name] = listed([*named, f"{more:,} more" if more else ""])
+    return found
+
+
+def filters(
+    given: Mapping[str, str], names: Iterable[str], judged: Sequence[Judged]
+) -> dict[str, str]:
+    """The nearest values that nodes have, for the filters called `names`."""
+    meant = {}
+    for name in names:
         nearest = closest(
             given[name], sorted({word for one in judged for word in _values(name, one)})
         )

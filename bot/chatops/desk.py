@@ -67,6 +67,14 @@ class Desk:
         try:
             command = self._services.commands.get(first.command or DEFAULT_COMMAND)
         except NotFound as error:
+            environments = self._services.compliance.environments
+            if first.command.casefold() in environments:
+                asked = Sentence("status", (first.command.casefold(),))
+                raise NotFound(
+                    f"“{first.command}” is an environment; say what you want of it.",
+                    candidates=corrections.command(asked, asked.command),
+                    hint="`/patch help` lists what I know.",
+                ) from None
             meant = closest(first.command, self._services.commands.names)
             error.candidates = corrections.command(self._as_of(text, meant), meant)
             raise

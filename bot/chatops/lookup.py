@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.chatops.grammar import Sentence, format_sentence
 from bot.chatops.suggest import closest
-from bot.core.errors import Ambiguous, AwsError, Candidate, NotFound
+from bot.core.errors import Ambiguous, AwsError, Candidate, NotFound, UsageError
 from bot.core.figures import Judged
 from bot.core.nodes import NodeKey
 from bot.core.ports import Progress
@@ -70,6 +70,11 @@ def look_up(
     ]
     exact, near = find(searched, wanted)
     matches = [known[one.seen.node.key] for one in exact]
+    if not matches and environment and (there := _elsewhere(compliance, wanted, account, region)):
+        raise NotFound(
+            f"“{wanted}” is not in {environment}; it is in {listed(there[0].environments)}.",
+            candidates=_candidates(there),
+        )
     if not matches:
         near = near or _like(searched, wanted)
         alike = [known[one.seen.node.key] for one in near]
@@ -82,6 +87,14 @@ def look_up(
         )
     by_id = exact[0].seen.node.instance_id.casefold() == wanted.casefold()
     return matches[0] if by_id else replace(matches[0], hidden=gaps)
+
+
+def _elsewhere(compliance: Compliance, wanted: str, account: str, region: str) -> list[Found]:
+    """The node where it was not looked for; nothing where several are called like it."""
+    try:
+        return [look_up(compliance, wanted, account=account, region=region)]
+    except (AwsError, UsageError):
+        return []
 
 
 def places(gaps: Iterable[Gap]) -> str:

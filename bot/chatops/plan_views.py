@@ -23,6 +23,7 @@ from bot.core.selection import EVERY_STATE, SEVERITIES, STATES, Filter
 from bot.core.wording import counted
 
 ROWS = 10
+LONGEST_FILTER = 100
 TERMINAL_ROWS = 50
 EXCLUDED_SHOWN = 20
 PATCHES_MOST = 20
@@ -39,12 +40,14 @@ class _Scope(Arguments):
     severity: Annotated[str, OneOf(SEVERITIES)] = Field(
         "", description="the worst kind of non-compliance, in the baseline's words"
     )
-    os: str = Field("", max_length=100, description="part of the operating system's name")
-    owner: str = Field("", max_length=100, description="the owner")
-    group: str = Field("", max_length=100, description="the patch group")
+    os: str = Field(
+        "", max_length=LONGEST_FILTER, description="part of the operating system's name"
+    )
+    owner: str = Field("", max_length=LONGEST_FILTER, description="the owner")
+    group: str = Field("", max_length=LONGEST_FILTER, description="the patch group")
     region: str = Field("", max_length=64, description="the Region")
     account: str = Field("", max_length=64, description="the account id")
-    name: str = Field("", max_length=100, description="part of the name or instance id")
+    name: str = Field("", max_length=LONGEST_FILTER, description="part of the name or instance id")
     nodes: str = Field(
         "",
         max_length=1000,

@@ -5,10 +5,21 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from typing import Final
 
 from bot.chatops.command import AnyCommand
 from bot.chatops.suggest import did_you_mean
 from bot.core.errors import NotFound
+
+FIRST: Final = (
+    *("status", "nodes", "node", "trend", "digest", "install", "scan", "approvals", "runs", "run"),
+    *("audit", "doctor"),
+)
+"""What people need first; others follow, and `help` is the last."""
+
+
+def _place(name: str) -> tuple[bool, int, str]:
+    return (name == "help", FIRST.index(name) if name in FIRST else len(FIRST), name)
 
 
 class Registry:
@@ -18,15 +29,18 @@ class Registry:
         self._package = package
         self._names = tuple(
             sorted(
-                module.name
-                for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
-                if not module.name.startswith("_")
+                (
+                    module.name
+                    for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+                    if not module.name.startswith("_")
+                ),
+                key=_place,
             )
         )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All command names, in alphabetical order."""
+        """All command names, in the order of FIRST, then by the alphabet."""
         return self._names
 
     def get(self, name: str) -> AnyCommand:

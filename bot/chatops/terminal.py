@@ -77,11 +77,22 @@ def stack(*parts: RenderableType) -> RenderableType:
 
 def bullets(sentences: Iterable[str], sign: str = "•") -> Table:
     """Sentences one below the other, each with its sign; lines that wrap stay beside it."""
+    return _signed((sign, sentence) for sentence in sentences)
+
+
+def numbered(sentences: Sequence[str]) -> RenderableType:
+    """Steps in their order; a single one needs no number."""
+    if len(sentences) == 1:
+        return prose(sentences[0])
+    return _signed((f"{number}.", sentence) for number, sentence in enumerate(sentences, 1))
+
+
+def _signed(lines: Iterable[tuple[str, str]]) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for number, sentence in enumerate(sentences, 1):
-        grid.add_row(Text(sign or f"{number}."), prose(sentence))
+    for sign, sentence in lines:
+        grid.add_row(Text(sign), prose(sentence))
     return grid
 
 

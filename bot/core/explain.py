@@ -17,6 +17,9 @@ from bot.core.wording import ago, counted, listed, span
 
 AFTER_INSTALL = "The last operation was an Install. An Install does not report what is still missing; only a Scan does."
 
+INSTALL_HELPS = frozenset({Reason.MISSING, Reason.FAILED})
+SCAN_HELPS = frozenset({Reason.NEVER_SCANNED, Reason.STALE, Reason.INSTALLED_PENDING_REBOOT})
+
 _COPYABLE = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -161,26 +164,26 @@ def baseline_name(baseline: Baseline) -> str:
     return f"{baseline.name}, {baseline.baseline_id}" if baseline.name else baseline.baseline_id
 
 
-def next_steps(one: Judged) -> tuple[str, ...]:
-    """What to do about the node, in the order in which to do it."""
+def next_steps(one: Judged, environment: str) -> tuple[str, ...]:
+    """What to do about the node of `environment`, in the order in which to do it."""
     if one.verdict.status is Status.STOPPED:
         return ("Start it and scan it if it is still needed; terminate it if not.",)
     reasons = set(one.verdict.reasons)
-    scan = f"Run a scan: {_run_command(one, 'Scan')}"
+    scan = f"scan it: {_asked_for('scan', one, environment)}"
     steps = list(_reconnect(one))
     if Reason.UNREADABLE in reasons:
         steps.append("Close the gap first (`/patch doctor` checks the rights), then refresh.")
     if reasons & {Reason.NEVER_SCANNED, Reason.STALE}:
-        steps.append(scan)
+        steps.append(f"S{scan[1:]}")
     if Reason.NEVER_SCANNED in reasons:
         steps.append(
             "If it is scanned and still not here: Quick Setup's host management (AWS-RunPatchBaselineAssociation)"
             " keeps its results elsewhere; scan with AWS-RunPatchBaseline."
         )
-    steps += _repair(one, reasons)
+    steps += _repair(one, reasons, environment)
     state = one.seen.state
     if not reasons and state is not None and state.operation == "Install":
-        steps.append(f"To prove it, {scan[0].lower()}{scan[1:]}")
+        steps.append(f"To prove it, {scan}")
     return tuple(steps) or ("Nothing to do.",)
 
 
@@ -193,16 +196,19 @@ def _reconnect(one: Judged) -> tuple[str, ...]:
     )
 
 
-def _repair(one: Judged, reasons: set[Reason]) -> list[str]:
+def _repair(one: Judged, reasons: set[Reason], environment: str) -> list[str]:
     steps = []
     if Reason.FAILED in reasons:
         steps.append(f"See why it failed, in the output of the last command: {_last_command(one)}")
-    if reasons & {Reason.MISSING, Reason.FAILED}:
+    if reasons & INSTALL_HELPS:
         steps.append(
-            f"Install what is approved, in its maintenance window (reboots by default): {_run_command(one, 'Install')}"
+            f"Plan an Install of what is approved (it reboots where needed): {_asked_for('install', one, environment)}"
         )
     if Reason.INSTALLED_PENDING_REBOOT in reasons:
-        steps.append("Reboot it, then run a scan: the state only changes when a scan reports it.")
+        steps.append(
+            "Reboot it, then scan it, because the state only changes when a scan reports it:"
+            f" {_asked_for('scan', one, environment)}"
+        )
     if Reason.INSTALLED_REJECTED in reasons:
         steps.append(
             "Remove the rejected patches by hand, or take them off the baseline's rejected list: an Install does"
@@ -216,13 +222,12 @@ def _repair(one: Judged, reasons: set[Reason]) -> list[str]:
     return steps
 
 
-def _run_command(one: Judged, operation: str) -> str:
-    where = _where(one)
-    if not where:
-        return f"Run Command, document AWS-RunPatchBaseline, Operation={operation}."
+def _asked_for(command: str, one: Judged, environment: str) -> str:
+    """The command with which patchbot is asked for it, so that it is planned, approved and proved."""
+    node = one.seen.node.instance_id
     return (
-        f"`aws ssm send-command --document-name AWS-RunPatchBaseline --parameters Operation={operation} {where}`"
-    ).replace("--instance-id ", "--instance-ids ")
+        f"`/patch {command} {environment}{f' nodes:{node}' if _COPYABLE.fullmatch(node) else ''}`"
+    )
 
 
 def _last_command(one: Judged) -> str:

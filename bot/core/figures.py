@@ -142,10 +142,13 @@ def _nodes_with(judged: Sequence[Judged]) -> NodesWith:
     )
 
 
+_ORDER = (Status.NON_COMPLIANT, Status.UNKNOWN, Status.COMPLIANT, Status.STOPPED)
+
+
 def _badness(one: Judged) -> tuple[object, ...]:
     state = one.seen.state or PatchState(one.seen.node.instance_id)
     return (
-        one.verdict.status is not Status.NON_COMPLIANT,
+        _ORDER.index(one.verdict.status),
         -state.critical_non_compliant,
         -state.security_non_compliant,
         -(state.missing + state.failed),
@@ -168,7 +171,7 @@ def worst_first(judged: Iterable[Judged]) -> list[Judged]:
 
 
 def all_worst_first(judged: Iterable[Judged]) -> list[Judged]:
-    """Nodes of any status in that same order, the non-compliant ones before the others."""
+    """Nodes of any status in that same order: the non-compliant ones, then unknown, compliant and stopped ones."""
     return sorted(judged, key=_badness)
 
 

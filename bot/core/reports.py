@@ -148,8 +148,9 @@ class FleetReport(Report):
 class NodesReport(Report):
     """`patchbot.nodes/1`: the nodes that matched, all of them, in one order; `counts` are those of the environment.
 
-    `unknown_not_listed` are the unknown nodes that all filters match but the state and the severity. `meant` are
-    the nearest values of filters whose value no node has at all.
+    `unknown_not_listed` are the unknown nodes that all filters match but the state and the severity. `unmatched` are
+    the filters whose value no node has at all, with the values that there are, in words; `meant` the nearest of those.
+    `of_state` are the nodes that the state alone matches.
     """
 
     schema_name: Literal["patchbot.nodes/1"] = Field("patchbot.nodes/1", alias="schema")
@@ -160,7 +161,9 @@ class NodesReport(Report):
     filters: dict[str, str] = {}
     sort: str = "worst"
     counts: NodeCounts = NodeCounts()
+    of_state: int = 0
     unknown_not_listed: int = 0
+    unmatched: dict[str, str] = {}
     meant: dict[str, str] = {}
     nodes: tuple[NodeRow, ...]
     gaps: tuple[GapRow, ...] = ()

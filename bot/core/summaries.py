@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.judgement import Reason, Status
-from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, StatusReport
+from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, NodesReport, StatusReport
 from bot.core.wording import ago, counted, listed
 
 PLACES_NAMED = 3
+_TITLE_VALUE = 25
+_TITLE_FILTERS = 2
 LEVEL = (
     "“Critical-level” is the level CRITICAL set by the patch baseline, not the vendor's severity."
 )
 SEVERITY_FILTER = (
-    "“severity:” asks for what the patch baseline says (its level CRITICAL, the class Security),"
-    " not for the vendor's severity."
+    "“severity:” asks for the worst that the patch baseline says of a node: “critical” is its level CRITICAL,"
+    " “security” the class Security and nothing of that level, “other” the rest. It is not the vendor's severity."
 )
 
 STATUS_WORDS = {
@@ -46,6 +48,15 @@ REASON_WORDS = {
     Reason.UNREADABLE: "unreadable",
 }
 
+FILTER_WORDS = {
+    "os": "system",
+    "owner": "owner",
+    "group": "patch group",
+    "region": "Region",
+    "account": "account",
+}
+"""The filters whose values nodes have, as people call them."""
+
 _LISTS = {
     "all": "{}",
     "compliant": "compliant {}",
@@ -66,10 +77,33 @@ _LISTS = {
 """What a list of each state (selection.STATES) is a list of."""
 
 
-def list_in_words(total: int, filters: Mapping[str, str]) -> str:
-    """What a list holds: "41 non-compliant nodes", "1 node with lost connection"."""
-    noun = "node" if total == 1 else "nodes"
-    return f"{total:,} {_LISTS[filters['state']].format(noun)}"
+def list_in_words(report: NodesReport) -> str:
+    """What a list holds: "41 non-compliant nodes", "3 of 13 non-compliant nodes", "36 nodes and 1 stopped"."""
+    found, of, state = report.total, report.of_state, report.filters["state"]
+    stopped = 0
+    if state == "all":  # stopped ones are outside every total
+        stopped = sum(row.status is Status.STOPPED for row in report.nodes)
+        found, of = found - stopped, report.counts.total
+    share = f"{found:,} of {of:,}" if len(report.filters) > 1 else f"{found:,}"
+    noun = "node" if (of if len(report.filters) > 1 else found) == 1 else "nodes"
+    words = f"{share} {_LISTS[state].format(noun)}"
+    return f"{words} and {stopped:,} stopped" if stopped else words
+
+
+def list_title(report: NodesReport) -> str:
+    """The list with what it is a list of: "prod, os:windows: 3 of 13 non-compliant nodes"."""
+    filters = [
+        f"{name}:{value if len(value) <= _TITLE_VALUE else f'{value[:_TITLE_VALUE]}…'}"
+        for name, value in report.filters.items()
+        if name != "state"
+    ]
+    where = ", ".join((report.environment, *filters[:_TITLE_FILTERS]))
+    more = len(filters) - _TITLE_FILTERS
+    if more > 0:
+        where += f" and {counted(more, 'more filter')}"
+    if report.unmatched:
+        return f"{where}: no such {listed(FILTER_WORDS[name] for name in report.unmatched)}"
+    return f"{where}: {list_in_words(report)}"
 
 
 def worst_kind(row: NodeRow) -> str:
@@ -105,6 +139,11 @@ def in_short(row: NodeRow, now: datetime) -> str:
         what = f"{what}, unapproved security updates" if what else "unapproved security updates"
     worst = ", ".join(f"{number:,} {word}" for number, word in levels if number)
     return f"{what}; {worst}" if worst else what
+
+
+def connection_lost(row: NodeRow) -> bool:
+    """Whether nothing can be sent to the node now."""
+    return row.ping_status in {"ConnectionLost", "Inactive"}
 
 
 def group_in_words(row: NodeRow) -> str:
@@ -189,7 +228,9 @@ def status_in_short(report: StatusReport) -> str:
         return headline(report)
     unknown = f", {nodes.unknown:,} unknown" if nodes.unknown else ""
     some = report.nodes_with.critical_non_compliant
-    worst = f"; critical-level patches on {critical_in_words(report)}" if some else ""
+    worst = (
+        f"; patches critical by the baseline's level on {critical_in_words(report)}" if some else ""
+    )
     return (
         f"{report.environment}: {nodes.compliant:,} of {counted(nodes.total, 'node')} compliant"
         f" ({report.compliance_percent} %), {nodes.non_compliant:,} non-compliant{unknown}{worst}{gap}"
@@ -200,7 +241,7 @@ def critical_in_words(report: StatusReport) -> str:
     """Nodes with critical-level patches: those that `severity:critical` lists, and the unknown ones apart."""
     old = report.nodes_with.critical_by_old_scan
     fresh = counted(report.nodes_with.critical_non_compliant - old, "node")
-    return f"{fresh}, and {old:,} by an old scan" if old else fresh
+    return f"{fresh}, and {old:,} more whose last scan is too old to count" if old else fresh
 
 
 def gaps_in_short(gaps: Sequence[GapRow]) -> str:
@@ -249,7 +290,7 @@ def figures(report: StatusReport, now: datetime) -> tuple[tuple[str, str], ...]:
         ("Non-compliant", counted(nodes.non_compliant, "node")),
         ("Unknown", _unknown(report)),
         ("Coverage", f"{fresh:,} of {of_total} with fresh data"),
-        ("Critical-level", critical_in_words(report)),
+        ("Critical by baseline", critical_in_words(report)),
         ("Oldest result", ago(report.oldest_operation_end_time, now)),
     )
 

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     """How a check ended. A warning does not keep patchbot from working."""
 
     OK = "ok"
+    UNTRIED = "untried"  # it could not be tried without doing it
     WARNING = "warning"
     FAILED = "failed"
 

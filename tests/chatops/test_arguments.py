@@ -52,7 +52,7 @@ def test_the_only_environment_need_not_be_named() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x", "“x” needs an environment."),
+        ("x", "“x” needs an environment: prod, staging or dev."),
         (
             "x prdo",
             "There is no environment “prdo”. Did you mean “prod”? Environments: prod, staging, dev.",
@@ -61,7 +61,7 @@ def test_the_only_environment_need_not_be_named() -> None:
         ("x prod colour:red", "“x” has no option “colour:”."),
         ("x prod stat:all", "“x” has no option “stat:”. Did you mean “state”?"),
         ("x prod by:osx", "“by:osx” is not possible. Did you mean “os”? Possible: os, owner."),
-        ("x prod by:", "“by:” is not possible."),
+        ("x prod by:", "“by:” has no value."),
         ("x prod page:two", "“page:two” is not a whole number."),
         ("x prod page:0", "“page:0” is too small; the least is 1."),
         ("x prod page:9001", "“page:9001” is too large; the most is 9,000."),

@@ -178,3 +178,40 @@ def test_a_command_is_a_file_and_is_imported_when_it_is_asked_for(
     assert registry.names == ("hello",)
     assert "some_commands.hello" not in sys.modules
     assert [str(command) for command in registry] == ["hello"]
+
+
+API = "node i-00000000000000004 prod"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "offered"),
+    [
+        ("prod", "“prod” is an environment; say what you want of it.", ["status prod"]),
+        ("node", "“node” needs a node: an instance id or a Name, whole.", []),
+        ("nodes", "“nodes” needs an environment: prod, staging or dev.", ["nodes prod", "nodes staging", "nodes dev"]),
+        ("status prod staging", "One environment at a time: “prod” or “staging”.", ["status prod", "status staging"]),
+        ("node prod-api-01 staging", "“prod-api-01” is not in staging; it is in prod.", [API]),
+        ("nodes prod os:", "“os:” has no value.", []),
+        ("audit foo", "“foo” is not possible.", []),
+    ],
+)  # fmt: skip
+def test_a_common_slip_is_answered_with_what_to_say(
+    text: str, said: str, offered: list[str]
+) -> None:
+    """In a sentence, and where it is clear enough as one that can be clicked."""
+    access = AccessPolicy(approvers=Members(users=frozenset({ANA.id})))
+    with pytest.raises(UsageError) as caught:
+        desk_over(fleet.gateway(), fleet.store(), access=access).answer(
+            text, ANA, surface=Surface.SLACK
+        )
+    assert caught.value.message == said
+    assert [one.sentence for one in caught.value.candidates] == offered
+
+
+def test_a_wrong_option_names_the_options_and_not_a_wall() -> None:
+    """What each of them takes is in the help."""
+    with pytest.raises(UsageError) as caught:
+        desk_over(fleet.gateway(), fleet.store()).answer(
+            "status prod colour:red", ANA, surface=Surface.SLACK
+        )
+    assert caught.value.hint == "It takes <environment>, by: and refresh."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from bot.core.environments import Environment
 from bot.core.identity import AccessPolicy, Person
 from bot.services.compliance import Compliance
 from bot.services.doctor import Doctor
+from bot.services.installs import Installs
 from tests.commands import fleet
 
 ANA = Person("U0000ANA1", team_id="T1", name="Ana", timezone="Europe/Berlin")
@@ -25,12 +27,16 @@ def desk_over(
     *,
     environments: Mapping[str, Environment] = fleet.ENVIRONMENTS,
     access: AccessPolicy | None = None,
+    plans: bool = False,
 ) -> Desk:
-    """A desk whose clock stands at NOW."""
+    """A desk whose clock stands at NOW; with `plans` its cards offer to plan something, and nothing can be planned."""
     compliance = Compliance(
         environments, gateway, store, clock=lambda: fleet.NOW, time_to_live=timedelta(minutes=10)
     )
-    services = Services(compliance, access or AccessPolicy(), Doctor(list), Registry("commands"))
+    installs = cast(Installs, object()) if plans else None
+    services = Services(
+        compliance, access or AccessPolicy(), Doctor(list), Registry("commands"), installs
+    )
     return Desk(services, clock=lambda: fleet.NOW)
 
 
@@ -42,3 +48,9 @@ def gateway() -> fleet.FakeGateway:
 @pytest.fixture
 def desk(gateway: fleet.FakeGateway) -> Desk:
     return desk_over(gateway, fleet.store())
+
+
+@pytest.fixture
+def planning(gateway: fleet.FakeGateway) -> Desk:
+    """That desk where changes are set up, as they are in Slack."""
+    return desk_over(gateway, fleet.store(), plans=True)

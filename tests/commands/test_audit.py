@@ -86,7 +86,8 @@ def test_entries_come_newest_first_and_by_what_was_asked(ledger: SqliteLedger) -
     assert kinds(ledger, "audit subject:request/R-2") == ["request.denied", "request.requested"]
     assert kinds(ledger, f"audit who:{BOB.id}") == ["request.denied", "request.voted"]
     assert kinds(ledger, "audit what:request.voted") == ["request.voted", "request.voted"]
-    assert kinds(ledger, "audit what:nothing") == []
+    assert kinds(ledger, f"audit who:@{BOB.id}") == ["request.denied", "request.voted"]
+    assert answer(ledger, "audit limit:3").card().text == "Audit log: 3 of 9 entries."
     report = json.loads(answer(ledger, "audit limit:3").json())
     assert (len(report["entries"]), report["more"]) == (3, True)
     assert report["head"] == ledger.head().code
@@ -94,6 +95,34 @@ def test_entries_come_newest_first_and_by_what_was_asked(ledger: SqliteLedger) -
     everything = json.loads(answer(ledger, "audit limit:9").json())
     assert (len(everything["entries"]), everything["more"]) == (9, False)
     assert everything["entries"][0]["body"] == {"reason": "not today"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("audit who:bob", "“bob” is none", "who:@name"),
+        ("audit what:requst", "of the kind “requst”", "Did you mean “request”?"),
+        ("audit what:foo", "of the kind “foo”", "There are: "),
+    ],
+)
+def test_a_typo_is_never_taken_for_nothing_was_done(
+    ledger: SqliteLedger, text: str, said: str, hint: str
+) -> None:
+    """It says what is possible instead."""
+    ask(ledger)
+    with pytest.raises(UsageError, match=said) as caught:
+        answer(ledger, text)
+    assert hint in caught.value.hint
+
+
+def test_what_was_written_down_is_told_in_words(ledger: SqliteLedger) -> None:
+    body = {"checks": [{"name": "clock", "good": True}, {"name": "disk", "good": False}]}
+    with ledger.change() as change:
+        change.audit(Entry("request.refused", BOB.id, "request/R-9", body))
+    found = answer(ledger, "audit limit:1")
+    words = "good yes, name clock; good no, name disk"
+    assert words in found.card().blocks[1]["text"]["text"]
+    assert words in in_terminal(found.command.terminal(found.report, found.context), width=200)
 
 
 def test_a_whole_log_is_said_to_be_whole(ledger: SqliteLedger) -> None:

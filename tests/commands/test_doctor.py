@@ -24,6 +24,8 @@ FINE = Finding("file", Outcome.OK, "patchbot.toml")
 ODD = Finding("admins", Outcome.WARNING, "nobody", "Name them in [access].")
 BAD = Finding("ssm:A", Outcome.FAILED, "denied", "Grant it: `patchbot doctor` tells.")
 
+OPEN = Finding("send", Outcome.UNTRIED, "the first scan will show it")
+
 
 def desk_finding(*areas: tuple[str, list[Finding]]) -> Desk:
     """A desk whose doctor finds exactly this, and whose admin is Ana."""
@@ -46,6 +48,7 @@ def desk_finding(*areas: tuple[str, list[Finding]]) -> Desk:
         ([FINE], 0, "ok", "Everything is set up right"),
         ([FINE, ODD], 0, "warning", "patchbot works; 1 thing to look at"),
         ([FINE, BAD, ODD, BAD], 2, "failed", "2 things must be mended"),
+        ([FINE, OPEN], 0, "untried", "1 thing cannot be tried"),
         ([], 0, "ok", "Everything is set up right"),
     ],
 )
@@ -59,6 +62,13 @@ def test_an_area_is_as_bad_as_its_worst_finding(
     assert (report["failed"], report["warnings"]) == (found.count(BAD), found.count(ODD))
     assert headline in answer.card().text
     assert headline in in_terminal(answer.command.terminal(answer.report, answer.context))
+
+
+def test_a_check_that_does_not_fit_is_named() -> None:
+    """Nothing is hidden behind a number."""
+    found = [Finding(f"check-{number}", Outcome.OK) for number in range(9)]
+    card = desk_finding(("Area", found)).answer("doctor", ANA, surface=Surface.SLACK).card()
+    assert "… and 1 more: check-8" in str(card.blocks)
 
 
 def test_only_admins_may_ask_in_slack() -> None:

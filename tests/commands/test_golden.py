@@ -35,9 +35,9 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answer(desk: Desk, name: str) -> None:
+def test_answer(planning: Desk, name: str) -> None:
     """In Slack and in a terminal of 80 columns."""
-    answer = desk.answer(ANSWERS[name], ANA, surface=Surface.SLACK)
+    answer = planning.answer(ANSWERS[name], ANA, surface=Surface.SLACK)
     card = answer.card()
     assert judge_message(card.text, card.blocks) == []
     assert_card(card, name)
@@ -46,9 +46,9 @@ def test_answer(desk: Desk, name: str) -> None:
     assert_text(shown, name)
 
 
-def test_shared(desk: Desk) -> None:
+def test_shared(planning: Desk) -> None:
     """What a whole channel sees says who shared it, and its buttons answer whoever clicks privately."""
-    card = desk.answer("status prod", ANA, surface=Surface.SLACK, shared=True).card()
+    card = planning.answer("status prod", ANA, surface=Surface.SLACK, shared=True).card()
     assert judge_message(card.text, card.blocks) == []
     assert_card(card, "status-prod-shared")
 

@@ -6,6 +6,7 @@ import pytest
 
 from bot.chatops.context import Surface
 from bot.chatops.desk import Desk
+from bot.chatops.registry import Registry
 from bot.core.errors import NotAllowed, NotFound
 from bot.core.identity import AccessPolicy, Members
 from commands.help import HelpReport
@@ -60,3 +61,10 @@ def test_an_unknown_command_gets_a_suggestion(desk: Desk) -> None:
     """As if it had been asked itself."""
     with pytest.raises(NotFound, match="Did you mean “status”"):
         desk.answer("help stauts", ANA, surface=Surface.SLACK)
+
+
+def test_commands_come_in_the_order_in_which_people_need_them() -> None:
+    """A first user reads from the top; a command that has no place there stands before the help itself."""
+    assert " ".join(Registry("commands").names) == (
+        "status nodes node trend digest install scan approvals runs run audit doctor help"
+    )

@@ -154,6 +154,7 @@ def test_severity_is_labelled_as_the_vendors(desk: Desk) -> None:
     blocks = str(asked(desk, f"node {WEB}").card().blocks)
     assert "Severity is the vendor's" in blocks
     assert "level CRITICAL of its baseline" in blocks
+    assert "which ones they are is not in this list" in blocks
 
 
 def test_patches_that_cannot_be_listed_are_said_to_be_missing(desk: Desk) -> None:
@@ -174,3 +175,28 @@ def test_no_column_for_cves_where_aws_knows_none() -> None:
     (table,) = (block for block in card.blocks if block["type"] == "table")
     assert [cell["text"] for cell in table["rows"][0]] == ["Severity", "Patch", "State", "Class"]
     assert table["rows"][1][1]["text"].endswith("(KB500)")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked_for"),
+    [
+        (f"node {WEB}", f"install prod nodes:{WEB}"),
+        ("node prod-batch-01 prod", "scan prod nodes:{id}"),
+        ("node prod-web-02 prod", ""),
+    ],
+)
+def test_what_would_help_is_asked_for_by_a_button(
+    planning: Desk, text: str, asked_for: str
+) -> None:
+    """It opens the form for this node alone; where nothing is to be done there is none."""
+    answer = asked(planning, text)
+    assert isinstance(answer.report, NodeReport)
+    forms = [
+        element["value"]
+        for block in answer.card().blocks
+        for element in block.get("elements", ())
+        if element.get("action_id", "").startswith("form:")
+    ]
+    expected = asked_for.format(id=answer.report.node.instance_id)
+    assert forms == ([expected] if expected else [])
+    assert all(f"/patch {form}" in " ".join(answer.report.next_steps) for form in forms)

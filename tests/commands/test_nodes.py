@@ -12,6 +12,7 @@ from bot.chatops.context import Surface
 from bot.chatops.desk import Answer, Desk
 from bot.core.environments import Environment
 from bot.core.errors import UsageError
+from bot.core.readings import TargetReading
 from bot.core.reports import NodesReport
 from tests.commands import fleet, fleets
 from tests.commands.conftest import ANA, desk_over
@@ -63,6 +64,38 @@ def test_filters_and_orders(desk: Desk, text: str, expected: list[str]) -> None:
     assert names(desk, text) == expected
 
 
+def test_all_nodes_come_bucket_by_bucket(desk: Desk) -> None:
+    """What is not known stands before what is compliant, whatever was last known of it."""
+    report = asked(desk, "nodes prod state:all").report
+    assert isinstance(report, NodesReport)
+    buckets = [row.status.value for row in report.nodes]
+    assert list(dict.fromkeys(buckets)) == ["non_compliant", "unknown", "compliant", "stopped"]
+    assert buckets == sorted(
+        buckets, key=["non_compliant", "unknown", "compliant", "stopped"].index
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("nodes prod", "prod: 3 non-compliant nodes"),
+        ("nodes prod os:windows", "prod, os:windows: 1 of 3 non-compliant nodes"),
+        ("nodes prod state:all", "prod: 13 nodes and 1 stopped"),
+        ("nodes prod state:all owner:identity", "prod, owner:identity: 2 of 13 nodes"),
+        ("nodes prod owner:nobody", "prod, owner:nobody: no such owner"),
+        (
+            "nodes prod os:windows owner:identity region:eu-central-1",
+            "prod, os:windows, owner:identity and 1 more filter: 1 of 3 non-compliant nodes",
+        ),
+    ],
+)
+def test_the_title_says_what_it_is_a_list_of(desk: Desk, text: str, title: str) -> None:
+    """A part is never taken for the whole, nor a typo for an all-clear; stopped nodes are outside every total."""
+    answer = asked(desk, text)
+    assert answer.card().blocks[0]["text"]["text"] == title
+    assert title in in_terminal(answer.command.terminal(answer.report, answer.context), width=300)
+
+
 def test_terminated_nodes_are_nowhere(desk: Desk) -> None:
     """Not even among all."""
     assert "prod-old-02" not in names(desk, "nodes prod state:all")
@@ -78,10 +111,11 @@ def test_the_rest_is_never_taken_for_compliant(desk: Desk) -> None:
     ("text", "said", "shown"),
     [
         ("nodes prod owner:paymnts", "the owner “paymnts”; did you mean “payments”?", "nodes prod owner:payments"),
-        ("nodes prod os:ubunto page:2", "the os “ubunto”; did you mean “Ubuntu”?", "nodes prod os:Ubuntu"),
+        ("nodes prod os:ubunto page:2", "the system “ubunto”; did you mean “Ubuntu”?", "nodes prod os:Ubuntu"),
         ("nodes prod group:prod-linus state:all", "“prod-linux”?", "nodes prod state:all group:prod-linux"),
         ("nodes prod region:eu-centrl-1", "did you mean “eu-central-1”?", "nodes prod region:eu-central-1"),
-        ("nodes prod owner:zzzzzz", "No node matches all of these filters.", None),
+        ("nodes prod owner:zzzzzz", "“zzzzzz”. There are: payments, (no owner) and identity.", None),
+        ("nodes prod os:zzzzzz", "There are: Amazon Linux 2023, Ubuntu 24.04 and Windows Server 2022.", None),
         ("nodes prod owner:identity state:failed", "No node matches all of these filters.", None),
     ],
 )  # fmt: skip
@@ -125,14 +159,23 @@ def test_unknown_nodes_left_out_are_those_of_the_same_filters(
 def test_a_list_by_severity_says_whose_severity(desk: Desk) -> None:
     """The level of the baseline and the severity of the vendor are different things."""
     for text in ("nodes prod severity:critical", "nodes prod severity:other"):
-        assert "not for the vendor's severity" in str(asked(desk, text).card().blocks)
+        assert "It is not the vendor's severity" in str(asked(desk, text).card().blocks)
     assert "“Critical-level” is the level" in str(asked(desk, "nodes prod").card().blocks)
+    gateway = fleet.gateway()
+    stale = fleet.scanned(
+        fleet.managed(1, "old"), critical_non_compliant=2, operation_end_time=fleet.ago(days=30)
+    )
+    gateway.readings = {
+        ("prod", "eu-central-1"): TargetReading(fleet.FRANKFURT, fleet.ACCOUNT, fleet.NOW, (stale,))
+    }
+    unknown = asked(desk_over(gateway, fleet.FakeStore()), "nodes prod state:unknown")
+    assert "Critical-level" not in str(unknown.card().blocks)  # no row speaks of it
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("nodes prod os:solaris", "No node matches all of these filters."),
+        ("nodes prod os:solaris", "No node has the system “solaris”. There are: "),
         ("nodes prod state:failed region:us-east-1", "No node matches all of these filters."),
         ("nodes staging state:stopped", "None. staging has 1 non-compliant, 0 unknown and 1 compliant nodes."),
         ("nodes dev", "`/patch status dev`"),
@@ -197,3 +240,33 @@ def test_the_exit_code_tells_of_gaps(desk: Desk) -> None:
     """3 with a gap, 0 without."""
     assert asked(desk, "nodes prod").exit_code == 3
     assert asked(desk, "nodes staging").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "asked_for"),
+    [
+        ("nodes prod", ["install prod"]),
+        ("nodes prod state:all owner:payments page:1", ["install prod owner:payments"]),
+        ("nodes prod state:missing", ["install prod state:missing"]),
+        ("nodes prod state:unknown", []),
+        (f"nodes prod os:{'l' * 101}", []),
+    ],
+)
+def test_an_install_of_what_is_listed_is_one_click_away(
+    planning: Desk, text: str, asked_for: list[str]
+) -> None:
+    """The form takes the filters of the list; where nothing is to be installed there is no button."""
+    card = planning.answer(text, ANA, surface=Surface.SLACK).card()
+    assert [
+        element["value"]
+        for block in card.blocks
+        for element in block.get("elements", ())
+        if element.get("action_id", "").startswith("form:")
+    ] == asked_for
+
+
+def test_a_page_behind_the_last_one_is_said_to_be_none(desk: Desk) -> None:
+    """The last one is shown, and not in silence."""
+    said = "There is no page 99; this is the last one, page 1."
+    assert said in str(asked(desk, "nodes prod page:99").card().blocks)
+    assert "There is no page" not in str(asked(desk, "nodes prod page:1").card().blocks)

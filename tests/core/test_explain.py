@@ -17,7 +17,6 @@ WEEK = timedelta(days=7)
 NODE = ManagedNode("i-0abc", "111122223333", "eu-central-1", name="web", ping_status="Online")
 SCAN = PatchState("i-0abc", operation="Scan", operation_end_time=NOW - timedelta(hours=3))
 INSTALL = replace(SCAN, operation="Install")
-SEND = "aws ssm send-command --document-name AWS-RunPatchBaseline --parameters Operation="
 
 
 def judged(
@@ -82,8 +81,8 @@ def test_an_install_is_never_taken_for_a_proof() -> None:
     assert AFTER_INSTALL in told(judged(INSTALL))
     assert AFTER_INSTALL in told(judged(replace(INSTALL, failed=1)))
     assert AFTER_INSTALL not in told(judged(SCAN))
-    assert next_steps(judged(INSTALL)) == (
-        f"To prove it, run a scan: `{SEND}Scan --instance-ids i-0abc --region eu-central-1`",
+    assert next_steps(judged(INSTALL), "prod") == (
+        "To prove it, scan it: `/patch scan prod nodes:i-0abc`",
     )
 
 
@@ -102,11 +101,11 @@ def test_critical_is_the_baselines_level_and_says_which_baseline() -> None:
     ("one", "steps"),
     [
         (judged(SCAN), ["Nothing to do."]),
-        (judged(None), [f"Run a scan: `{SEND}Scan", "AWS-RunPatchBaselineAssociation"]),
-        (judged(replace(SCAN, operation_end_time=None)), ["Run a scan:"]),
-        (judged(replace(SCAN, missing=1)), [f"`{SEND}Install --instance-ids i-0abc --region eu-central-1`"]),
-        (judged(replace(SCAN, failed=1)), ["See why it failed", "Install what is approved"]),
-        (judged(replace(SCAN, installed_pending_reboot=1)), ["Reboot it, then run a scan"]),
+        (judged(None), ["Scan it: `/patch scan prod nodes:i-0abc`", "AWS-RunPatchBaselineAssociation"]),
+        (judged(replace(SCAN, operation_end_time=None)), ["Scan it:"]),
+        (judged(replace(SCAN, missing=1)), ["`/patch install prod nodes:i-0abc`"]),
+        (judged(replace(SCAN, failed=1)), ["See why it failed", "Plan an Install of what is approved"]),
+        (judged(replace(SCAN, installed_pending_reboot=1)), ["Reboot it, then scan it"]),
         (judged(replace(SCAN, installed_rejected=1)), ["rejected list: an Install does neither."]),
         (
             judged(replace(SCAN, available_security_updates=1), counts=True),
@@ -116,20 +115,22 @@ def test_critical_is_the_baselines_level_and_says_which_baseline() -> None:
         (judged(SCAN, node=replace(NODE, instance_state="stopped")), ["terminate it if not"]),
         (
             judged(replace(SCAN, missing=1), node=replace(NODE, ping_status="ConnectionLost")),
-            ["Bring it back first", "Install what is approved"],
+            ["Bring it back first", "Plan an Install of what is approved"],
         ),
     ],
 )  # fmt: skip
 def test_what_to_do_next_is_in_the_order_to_do_it(one: Judged, steps: list[str]) -> None:
     """The steps and nothing else, each with its command where there is one."""
-    found = next_steps(one)
+    found = next_steps(one, "prod")
     assert len(found) == len(steps)
     assert all(expected in step for step, expected in zip(found, steps, strict=True))
+    assert "send-command" not in str(found)  # it would go around plan, approval and receipt
 
 
 @pytest.mark.parametrize("region", ["eu-central-1; reboot", "`reboot`", "$(x)", ""])
 def test_no_command_to_paste_is_made_of_odd_words(region: str) -> None:
     """A Region or an id that is no plain word never ends up in a shell command."""
-    steps = " ".join(next_steps(judged(None, node=replace(NODE, region=region))))
+    one = judged(replace(SCAN, failed=1), node=replace(NODE, region=region))
+    steps = " ".join(next_steps(one, "prod"))
     assert "aws ssm" not in steps
-    assert "AWS-RunPatchBaseline, Operation=Scan" in steps
+    assert "Run Command, Command history" in steps

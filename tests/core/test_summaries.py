@@ -13,6 +13,7 @@ from bot.core.reports import (
     GapRow,
     NodeCounts,
     NodeRow,
+    NodesReport,
     NodesWith,
     PatchCounts,
     StatusReport,
@@ -95,7 +96,7 @@ def test_one_line_has_all_the_facts() -> None:
     """The notification alone says how many of how many, and what is unknown."""
     assert status_in_short(report()) == (
         "prod: 115 of 140 nodes compliant (82.1 %), 19 non-compliant, 6 unknown;"
-        " critical-level patches on 4 nodes"
+        " patches critical by the baseline's level on 4 nodes"
     )
     assert status_in_short(EMPTY) == "prod: no nodes are counted"
     assert [headline(report()), headline(EMPTY)] == ["prod: 82.1 % compliant", "prod: no nodes"]
@@ -108,7 +109,7 @@ def test_the_figures_carry_denominator_coverage_and_age() -> None:
         "Non-compliant": "19 nodes",
         "Unknown": "6 nodes (3 never scanned, 2 stale, 1 unreadable)",
         "Coverage": "134 of 140 nodes with fresh data",
-        "Critical-level": "4 nodes",
+        "Critical by baseline": "4 nodes",
         "Oldest result": "12 days ago",
     }
 
@@ -116,8 +117,9 @@ def test_the_figures_carry_denominator_coverage_and_age() -> None:
 def test_critical_nodes_are_as_many_as_their_list_and_old_scans_are_told_apart() -> None:
     """`severity:critical` lists 10; the eleventh is unknown, by a scan that is too old."""
     old = report(nodes_with=NodesWith(critical_non_compliant=11, critical_by_old_scan=1))
-    assert dict(figures(old, NOW))["Critical-level"] == "10 nodes, and 1 by an old scan"
-    assert "critical-level patches on 10 nodes, and 1 by an old scan" in status_in_short(old)
+    told = "10 nodes, and 1 more whose last scan is too old to count"
+    assert dict(figures(old, NOW))["Critical by baseline"] == told
+    assert f"critical by the baseline's level on {told}" in status_in_short(old)
 
 
 def test_a_gap_is_named_in_the_one_line() -> None:
@@ -228,8 +230,17 @@ def test_the_worst_kind_is_the_baselines() -> None:
 def test_every_state_that_can_be_listed_has_words() -> None:
     """No state of `nodes state:` is without a name for its list."""
     for state in STATES:
-        assert list_in_words(1, {"state": state}).startswith("1 ")
-        assert "nodes" in list_in_words(2, {"state": state})
+        for total, noun in ((1, "node"), (2, "nodes")):
+            report = NodesReport(
+                environment="prod",
+                as_of=NOW,
+                source="aws",
+                total=total,
+                filters={"state": state},
+                nodes=(),
+            )
+            assert f"{total} " in list_in_words(report)
+            assert noun in list_in_words(report).split()
 
 
 def test_an_empty_environment_says_what_to_check() -> None:

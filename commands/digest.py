@@ -49,7 +49,7 @@ class DigestArguments(Arguments):
     digest: str = Field("", description="the id of one, like D-2, to turn it off from anywhere")
     what: Literal["list", "on", "off", "now"] = Field(
         "list",
-        description="list: who gets one; on, off: this channel does, or no longer; now: one for you",
+        description="list who gets one, turn it on or off for this channel, or have one now for you",
     )
     at: str = Field(AT, description="the local time: 09:00, 17:30, 6pm")
     zone: str = Field("", description="the time zone, like Europe/Berlin; without it, your own")

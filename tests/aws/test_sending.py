@@ -115,7 +115,7 @@ def aws(running: SimulatedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simu
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     for name, value in running.credentials_environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sending, "READ_TIMEOUT", 1)
+    monkeypatch.setattr(sending, "READ_TIMEOUT", 5)
     running.calls.clear()
     yield running
     running.faults.clear()

@@ -147,16 +147,10 @@ class Compliance:
 
         Raises NotFound.
         """
-        environment = self.environment(name)
-        with self._lock:
-            last = self._remembered.get(name)
+        last = self.last(name)
         if last is None:
-            loaded = self._load(environment)
-            if loaded is None:
-                return None
-            with self._lock:
-                last = self._remembered.setdefault(name, loaded)
-        return last, judge_all(last, self._clock(), environment.stale_after)
+            return None
+        return last, judge_all(last, self._clock(), self.environment(name).stale_after)
 
     def patches(self, name: str, judged: Judged, *, refresh: bool = False) -> PatchDetails:
         """The patches behind the node's counters. A refusal of AWS is a gap in the answer, not an error."""
@@ -219,7 +213,13 @@ class Compliance:
         environment = self.environment(name)
         with self._lock:
             known = self._remembered.get(name)
-        return known if known is not None else self._load(environment)
+        if known is not None:
+            return known
+        loaded = self._load(environment)
+        if loaded is None:
+            return None
+        with self._lock:
+            return self._remembered.setdefault(name, loaded)
 
     def expire(self, name: str) -> None:
         """Something has changed there: whatever was read before now answers nobody any more."""

@@ -403,6 +403,22 @@ def test_a_slow_store_holds_up_one_environment_only(
     assert isinstance(results[0], Reading)
 
 
+def test_the_last_reading_is_loaded_from_disk_once(
+    compliance: Compliance, gateway: Gateway, store: Memory, clock: Clock
+) -> None:
+    """The listening threads look every few seconds, and a large fleet takes a moment to load."""
+    before = compliance.read("prod")
+    second = restarted(gateway, store, clock)
+    loads: list[int] = []
+    store.on_load = lambda: loads.append(1)
+    for _ in range(3):
+        found = second.last("prod")
+        assert found is not None
+        assert (found.targets, found.source) == (before.targets, "cache")
+    assert second.known("prod") is not None
+    assert len(loads) == 1
+
+
 def test_refresh_is_not_answered_by_a_flight_that_only_loads(
     compliance: Compliance, gateway: Gateway, store: Memory, clock: Clock
 ) -> None:

@@ -13,7 +13,7 @@ from bot.core.environments import Target
 from bot.core.errors import AwsError
 from bot.core.marks import PREFIX
 from bot.core.ports import Clock
-from bot.core.wording import counted, listed
+from bot.core.wording import counted, in_utc, listed
 from bot.store.opening import Elsewhere, LedgerPlace, open_for_reading
 from bot.store.restore import Accepted, Trouble, accept_restore, what_is_wrong
 
@@ -39,7 +39,7 @@ class Strange:
         number = counted(len(self.found), "command")
         said = [f"Of patchbot, AWS has {number} of the last 30 days that this copy does not know:"]
         for target, one in self.found:
-            at = f", {one.requested_at:%Y-%m-%d %H:%M} UTC" if one.requested_at else ""
+            at = f", {in_utc(one.requested_at)}" if one.requested_at else ""
             nodes = counted(len(one.instance_ids), "node")
             told = f"{target}: {one.command_id}, {one.operation} on {nodes}{at}, {one.status}"
             said.append(f"- {told} ({one.comment})")

@@ -11,7 +11,7 @@ from bot.core.errors import StorageError
 from bot.core.ledger import Ledger, Notice, NoticeState, why_frozen
 from bot.core.ports import Clock
 from bot.core.runs import RunState
-from bot.core.wording import counted, listed, span
+from bot.core.wording import counted, in_utc, listed, span
 from bot.services.doctor import Finding, Outcome
 from bot.services.history import History
 from bot.services.installs import MEND
@@ -106,9 +106,7 @@ class Upkeep:
             yield Finding("worker", Outcome.OK, f"works; {counted(len(runs), 'open run')}")
         for run in self.ledger.runs(only_open=True):
             if run.state is RunState.PAUSED:
-                hint = (
-                    f"Decide with `/patch run {run.id}`; it ends {run.deadline:%Y-%m-%d %H:%M} UTC."
-                )
+                hint = f"Decide with `/patch run {run.id}`; it ends {in_utc(run.deadline)}."
                 yield Finding(run.id, Outcome.WARNING, f"waits for a person: {run.why}", hint)
 
     def _messages(self) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from bot.chatops.context import Context
 from bot.chatops.markup import ago, bold, code, markup
 from bot.chatops.reply import Card
 from bot.core.change_reports import ApprovalsReport, RequestRow, RunRow
-from bot.core.wording import counted
+from bot.core.wording import counted, in_utc
 
 SHOWN = 20
 NOTHING = "Nothing waits for an approval."
@@ -114,7 +114,7 @@ def terminal(report: ApprovalsReport, _context: Context) -> RenderableType:
             console.lines(console.text(row.id, "bold"), console.text(row.code, "dim")),
             console.text(change_words.of_request(row)),
             console.text(row.requester),
-            console.text(f"{row.expires_at:%Y-%m-%d %H:%M} UTC"),
+            console.text(in_utc(row.expires_at)),
             console.cell(row.lacking),
         )
     return console.stack(*gates, table, console.prose("They are decided in Slack."), *waiting)

@@ -53,7 +53,7 @@ class DigestArguments(Arguments):
     )
     at: str = Field(AT, description="the local time: 09:00, 17:30, 6pm")
     zone: str = Field("", description="the time zone, like Europe/Berlin; without it, your own")
-    days: str = Field(DAYS, description="daily, weekdays, weekends, or like mon,wed,fri")
+    days: str = Field(DAYS, description=words.DAYS_POSSIBLE)
 
     @classmethod
     def bind(cls, sentence: Sentence, environments: Sequence[str]) -> Self:

@@ -96,8 +96,9 @@ class TargetReader:
         counting = self._counting(chosen, found)
         # The numbers are complete: what follows is waited for a moment only.
         account, unchecked = self._identities.checked(self._round)
-        owners = self._tags.owners(sorted(chosen))
-        nodes, remarks = self._described(sorted(chosen), account, fallback, found, owners.names)
+        ordered = sorted(chosen)
+        owners = self._tags.owners(ordered)
+        nodes, remarks = self._described(ordered, account, fallback, found, owners.names)
         return TargetReading(
             self._round.target,
             account,
@@ -129,8 +130,9 @@ class TargetReader:
                 self._nodes[key] = row
         self._identities.start(self._round)
         self._tags.see(key for key in new if not rows.gone(self._nodes[key]))
-        asked = [key for key in new if self._asks(key)]
-        self._passed_over += [key for key in new if not self._asks(key)]  # a later row may differ
+        asked: list[str] = []
+        for key in new:  # of those that are passed over a later row may differ
+            (asked if self._asks(key) else self._passed_over).append(key)
         self._tell(known=len(asked))
         if self._environment.selector.tags:
             return  # which nodes to ask about is known when their tags are

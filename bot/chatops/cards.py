@@ -85,12 +85,17 @@ def plan(
     environment: str,
     options: Mapping[str, str],
     *,
+    whom: str = "",
     style: Literal["primary"] | None = None,
 ) -> Element:
-    """A button that opens the form in which an Install or a Scan is asked for; nothing is sent by it."""
-    words = "Plan an Install…" if operation == "install" else "Plan a Scan…"
+    """A button that opens the form in which an Install or a Scan is asked for; nothing is sent by it.
+
+    `whom` says which nodes it is for, where the card leaves that open.
+    """
+    words = "Plan an Install" if operation == "install" else "Plan a Scan"
     what = sentence(operation, environment, **options)
-    return show(words, Show.FORM, what, name=operation, style=style)
+    told = f"{words} for {whom}…" if whom else f"{words}…"
+    return show(told, Show.FORM, what, name=operation, style=style)
 
 
 def menu(

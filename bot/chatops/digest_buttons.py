@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from bot.chatops import cards
 from bot.chatops.blocks import Element
 from bot.chatops.command import Show
+from bot.chatops.plan_views import LONGEST_FILTER
 from bot.core.digest_reports import DigestReport, OwnerPart
-
-OWNER_MOST: Final = 100  # the longest owner that a filter takes
 
 
 def details(environment: str) -> Element:
@@ -32,7 +29,7 @@ def for_fleet(report: DigestReport, slot: str) -> tuple[Element, ...]:
 
 def for_owner(report: DigestReport, one: OwnerPart, slot: str) -> tuple[Element, ...]:
     """Those of an owner's part."""
-    if len(one.owner) > OWNER_MOST or not _is_text(one.owner):
+    if len(one.owner) > LONGEST_FILTER or not _is_text(one.owner):
         return (details(report.environment),)
     if broken := one.part.now.nodes.non_compliant:
         return _list_and_plan(report.environment, broken, slot, owner=one.owner)
@@ -51,7 +48,7 @@ def _list_and_plan(
     """The plan is for the nodes that the digest counted, which history knows by its slot. Without a slot nobody could
     tell later which they were, and it is for whatever is not compliant then.
     """
-    nodes, of_these = ({"nodes": slot}, _these(broken)) if slot else ({}, "all non-compliant nodes")
+    nodes, whom = ({"nodes": slot}, _these(broken)) if slot else ({}, "all non-compliant nodes")
     return (
         cards.show(
             "Non-compliant nodes",
@@ -60,12 +57,7 @@ def _list_and_plan(
             name="list",
             style="primary",
         ),
-        cards.show(
-            f"Plan an Install for {of_these}…",
-            Show.FORM,
-            cards.sentence("install", environment, **nodes, **options),
-            name="install",
-        ),
+        cards.plan("install", environment, {**nodes, **options}, whom=whom),
     )
 
 

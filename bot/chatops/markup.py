@@ -13,6 +13,7 @@ from typing import Final, LiteralString
 
 from bot.chatops import inert
 from bot.chatops.shapes import length
+from bot.core.wording import in_utc as moment_in_words
 
 _TEXT: Final = 300  # the longest value of AWS that we show inside a sentence; a tag has at most 256
 _SECTION: Final = 3000  # what Slack takes in one section
@@ -154,7 +155,7 @@ def join(separator: LiteralString, parts: Iterable[Text]) -> Mrkdwn:
 def in_utc(moment: datetime) -> str:
     """`2026-11-23 14:05 UTC`. Raises ValueError for a moment without a zone."""
     timestamp(moment)
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return moment_in_words(moment)
 
 
 def timestamp(moment: datetime) -> int:

@@ -20,7 +20,7 @@ from bot.core.errors import UsageError
 from bot.core.judgement import Status
 from bot.core.plans import Operation, RebootOption
 from bot.core.selection import EVERY_STATE, SEVERITIES, STATES, Filter
-from bot.core.wording import counted
+from bot.core.wording import counted, in_utc
 
 ROWS = 10
 LONGEST_FILTER = 100
@@ -147,7 +147,7 @@ def _facts(report: PlanReport) -> list[str]:
         f"{change_words.left_out(report)}." if report.excluded else "",
         *report.remarks,
         *(
-            f"Next maintenance window in {one.place}: {one.name}, {one.start:%Y-%m-%d %H:%M} UTC."
+            f"Next maintenance window in {one.place}: {one.name}, {in_utc(one.start)}."
             for one in report.windows[:3]
         ),
         change_words.needs_of_plan(report) if not report.refusals else "",

@@ -63,14 +63,11 @@ def run_card(report: RunReport, *, detailed: bool = True) -> Card:
 def _progress(report: RunReport) -> list[Text]:
     run = report.run
     done = sum(number for one, number in run.outcomes.items() if one not in _OPEN)
-    lines: list[Text] = [
-        cards.prose(change_words.outcomes(run)),
-    ]
+    lines: list[Text] = []
     if not change_words.is_untouched(run):
         nodes = counted(run.nodes, "node")
-        lines.insert(
-            0, markup("{bar} {done:,} of {nodes}", bar=bar(report), done=done, nodes=nodes)
-        )
+        lines.append(markup("{bar} {done:,} of {nodes}", bar=bar(report), done=done, nodes=nodes))
+    lines.append(cards.prose(change_words.outcomes(run)))
     if found := found_by_scan(report.receipt or {}):
         lines.append(cards.prose(found))
     if run.state not in RUN_ENDS and run.state is not RunState.WAITING:
@@ -156,7 +153,7 @@ def run_buttons(report: RunReport) -> list[Element]:
 def gate_buttons(report: RunReport) -> list[Element]:
     """The two ways on after a closed gate."""
     run = report.run
-    left = sum(number for one, number in run.outcomes.items() if one is NodeOutcome.PENDING)
+    left = run.outcomes.get(NodeOutcome.PENDING, 0)
     told = f"Goes on after wave {run.wave} of {run.waves}."
     if left:
         rest = run.model_copy(update={"nodes": left, "reboots": min(left, run.reboots)})
@@ -182,7 +179,7 @@ def run_again(report: RunReport) -> Element | None:
     if run.state not in RUN_ENDS or run.rehearsal or not nodes:
         return None
     told = counted(nodes, "node")
-    left_out = sum(number for one, number in run.outcomes.items() if one in _LEFT_OUT)
+    left_out = run.outcomes.get(NodeOutcome.SKIPPED, 0)
     of_them = f" ({left_out:,} of them never sent to)" if 0 < left_out < nodes else ""
     text = f"Asks for a new {run.operation.value} of {told} of {run.environment}{of_them}, to be approved anew."
     dialog = confirm(f"Ask again for {told}?", text, yes="Ask for it", no="Not now")

@@ -13,6 +13,7 @@ from bot.core.errors import UsageError
 from bot.core.schedules import DAY_WORDS, days_in_words, parse_days
 
 _TIME: Final = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(am|pm)?", re.IGNORECASE)
+DAYS_POSSIBLE: Final = "daily, weekdays, weekends, or like mon,wed,fri"
 _NO_PLACE: Final = frozenset({"localtime", "posixrules", "Factory"})
 
 
@@ -56,8 +57,7 @@ def zone_of(word: str) -> str:
         hint = f"Did you mean “{near}”? " if near else ""
         raise UsageError(
             f"“{word}” is neither a time zone nor days that I know.",
-            hint=f"{hint}Zones have names like Europe/Berlin, America/New_York or UTC; days are "
-            "daily, weekdays, weekends, or like mon,wed,fri.",
+            hint=f"{hint}Zones have names like Europe/Berlin, America/New_York or UTC; days are {DAYS_POSSIBLE}.",
         )
     return found
 

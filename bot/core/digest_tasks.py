@@ -102,7 +102,7 @@ def _patching(environment: str, part: Part, owner: str = "") -> Iterable[str]:
         yield from _hindered(environment, row, owner)
 
 
-_HINDRANCES: Final = {
+_BEFORE: Final = {
     "not_approved": (
         "Approve {patches} due in the baseline of {nodes}, which no Install brings before",
         "available_security_update",
@@ -121,9 +121,9 @@ _HINDRANCES: Final = {
 
 def _hindered(environment: str, row: DueRow, owner: str) -> Iterable[str]:
     for one in row.hindered:
-        if one.why not in _HINDRANCES:
+        if one.why not in _BEFORE:
             continue
-        what, state = _HINDRANCES[one.why]
+        what, state = _BEFORE[one.why]
         patches = counted(one.patches, f"{row.severity} patch", f"{row.severity} patches")
         said = what.format(patches=patches, nodes=counted(one.nodes, "node"))
         how = _how(f"nodes {environment} state:{state}", owner)

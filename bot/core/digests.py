@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeAlias, get_args
 
@@ -120,17 +120,11 @@ def of_owner(seen: Seen, owner: str) -> Part:
         return View(view.at, view.complete, nodes)
 
     return whole(
-        Seen(
-            restricted(seen.before) if seen.before is not None else None,
-            restricted(seen.after),
-            [one for one in seen.changes if owners[one.node.key] == wanted],
-            seen.exposures,
-            seen.due_of,
-            seen.since,
-            seen.now,
-            seen.known,
-            seen.failing,
-            seen.offline,
+        replace(
+            seen,
+            before=restricted(seen.before) if seen.before is not None else None,
+            after=restricted(seen.after),
+            changes=[one for one in seen.changes if owners[one.node.key] == wanted],
         )
     )
 
@@ -191,10 +185,10 @@ def due_rows(seen: Seen) -> tuple[DueRow, ...]:
     return tuple(due.row(name) for name, due in found.items() if due.patches)
 
 
-_HINDRANCES: Final = {
-    "availablesecurityupdate": "not_approved",
-    "installedrejected": "rejected",
-    "installedpendingreboot": "reboot",
+_BY_STATE: Final = {
+    "AvailableSecurityUpdate": "not_approved",
+    "InstalledRejected": "rejected",
+    "InstalledPendingReboot": "reboot",
 }
 
 
@@ -204,7 +198,7 @@ def _hindrance(one: Exposure, node: NodeState, seen: Seen) -> str:
         return "offline"
     if node.status is Status.UNKNOWN:
         return "no_data"
-    return _HINDRANCES.get(one.patch.state.casefold(), "")
+    return _BY_STATE.get(one.patch.state, "")
 
 
 @dataclass(slots=True)

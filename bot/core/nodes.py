@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+LOST = frozenset({"ConnectionLost", "Inactive"})
+"""Ping statuses of an agent that does not answer any more: the second is the older word for the first."""
+
 
 class NodeKey(NamedTuple):
     """What identifies a node everywhere: an instance id alone may exist once per account and Region."""
@@ -57,9 +60,14 @@ class ManagedNode:
         return self.instance_state in {"terminated", "shutting-down"}
 
     @property
+    def online(self) -> bool:
+        """The agent answers, so something can be sent to the node."""
+        return self.ping_status == "Online"
+
+    @property
     def connection_lost(self) -> bool:
-        """The agent does not answer. "Inactive" is the older word for the same."""
-        return self.ping_status in {"ConnectionLost", "Inactive"}
+        """The agent does not answer any more."""
+        return self.ping_status in LOST
 
 
 @dataclass(frozen=True, slots=True)

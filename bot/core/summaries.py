@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.judgement import Reason, Status
+from bot.core.nodes import LOST
 from bot.core.reports import BaselineRow, GapRow, NodeCounts, NodeRow, NodesReport, StatusReport
 from bot.core.wording import ago, counted, listed
 
@@ -143,7 +144,7 @@ def in_short(row: NodeRow, now: datetime) -> str:
 
 def connection_lost(row: NodeRow) -> bool:
     """Whether nothing can be sent to the node now."""
-    return row.ping_status in {"ConnectionLost", "Inactive"}
+    return row.ping_status in LOST
 
 
 def group_in_words(row: NodeRow) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _STEPS = (
     (timedelta(days=2), timedelta(days=1), "day"),
@@ -24,6 +24,11 @@ def span(length: timedelta) -> str:
             number = length // unit
             return f"{number:,} min" if name == "min" else counted(number, name)
     return "less than a minute"
+
+
+def in_utc(moment: datetime) -> str:
+    """`2026-11-23 14:05 UTC`: the one way in which our sentences name a moment, by which cards find it again."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def ago(then: datetime | None, now: datetime) -> str:

@@ -206,12 +206,7 @@ def present(reading: Reading, judged: Sequence[Judged]) -> View:
 
 def offline(reading: Reading) -> frozenset[NodeKey]:
     """The nodes whose agent does not answer: nothing can be sent to them."""
-    return frozenset(
-        seen.node.key
-        for target in reading.targets
-        for seen in target.observations
-        if seen.node.ping_status != "Online"
-    )
+    return frozenset(seen.node.key for seen in reading.observations if not seen.node.online)
 
 
 def _tried(read: Callable[[], T], nothing: T, what: str, notices: list[str]) -> T:

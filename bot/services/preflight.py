@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from bot.core.figures import Judged
@@ -17,7 +17,7 @@ from bot.core.plans import Operation, RebootOption
 from bot.core.proposals import Proposal
 from bot.core.readings import Gap
 from bot.core.rules import ChangeRules
-from bot.core.wording import ago, counted, listed
+from bot.core.wording import ago, counted, in_utc, listed
 
 NAMED = 5
 NOTHING = "an Install would bring nothing there"
@@ -100,11 +100,12 @@ def check(
             ready.append(one)
         else:
             excluded.append(Excluded(one, *found))
+    busy = _busy(ready, excluded)
     refusals = (
         *_gaps(gaps),
         *_freeze(proposal, rules, now),
-        *_busy(ready, excluded),
-        *_size(ready, excluded, proposal, rules),
+        *busy,
+        *(_size(ready, proposal, rules) if ready or busy else _nobody(excluded, proposal)),
     )
     return Preflight(
         tuple(ready),
@@ -123,7 +124,7 @@ def _obstacle(
         return Obstacle.NEVER, "the configuration says it is never a target ([installs] never)"
     if one.verdict.status is Status.STOPPED:
         return Obstacle.STOPPED, "it is stopped"
-    if node.ping_status != "Online":
+    if not node.online:
         return Obstacle.OFFLINE, f"its agent does not answer (last seen {ago(node.last_ping, now)})"
     if node.key in around.in_runs:
         return Obstacle.IN_RUN, f"it is in the open run {around.in_runs[node.key]}"
@@ -194,7 +195,7 @@ def _freeze(proposal: Proposal, rules: ChangeRules, now: datetime) -> tuple[str,
     if freeze is None or proposal.operation is Operation.SCAN:
         return ()
     return (
-        f"{proposal.environment} is frozen until {freeze.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {freeze.reason}."
+        f"{proposal.environment} is frozen until {in_utc(freeze.until)}: {freeze.reason}."
         " Choose a start after that.",
     )
 
@@ -212,22 +213,18 @@ def _busy(ready: Sequence[Judged], excluded: Sequence[Excluded]) -> tuple[str, .
     )
 
 
-def _size(
-    ready: Sequence[Judged],
-    excluded: Sequence[Excluded],
-    proposal: Proposal,
-    rules: ChangeRules,
-) -> tuple[str, ...]:
-    if not ready and not _busy(ready, excluded):
-        if not excluded:
-            return (f"No node of {proposal.environment} matches: there is nothing to do.",)
-        if all(one.why == NOTHING for one in excluded):
-            verb = "matches and has" if len(excluded) == 1 else "match and have"
-            return (
-                f"{counted(len(excluded), 'node')} of {proposal.environment} {verb} nothing to install.",
-            )
-        tally = listed(f"{number:,} {WORDS[what]}" for what, number in tallied(excluded))
-        return (f"No node that matches can be a target: {tally}.",)
+def _nobody(excluded: Sequence[Excluded], proposal: Proposal) -> tuple[str, ...]:
+    if not excluded:
+        return (f"No node of {proposal.environment} matches: there is nothing to do.",)
+    if all(one.why == NOTHING for one in excluded):
+        nodes = f"{counted(len(excluded), 'node')} of {proposal.environment}"
+        verb = "matches and has" if len(excluded) == 1 else "match and have"
+        return (f"{nodes} {verb} nothing to install.",)
+    tally = listed(f"{number:,} {WORDS[what]}" for what, number in tallied(excluded))
+    return (f"No node that matches can be a target: {tally}.",)
+
+
+def _size(ready: Sequence[Judged], proposal: Proposal, rules: ChangeRules) -> tuple[str, ...]:
     if len(ready) > rules.max_targets:
         return (
             f"{counted(len(ready), 'node')} are more than the {rules.max_targets:,} that one plan may have in"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.core.ports import Clock
+from bot.core.wording import in_utc
 
 
 class ClockWatch:
@@ -55,7 +56,7 @@ class ClockWatch:
         if self._behind is not None:
             return (
                 "the clock of this machine is behind the newest entry of the ledger"
-                f" ({self._behind:%Y-%m-%d %H:%M} UTC);"
+                f" ({in_utc(self._behind)});"
                 " nothing is sent until it has passed that or been steady for a while"
             )
         return (

@@ -56,4 +56,4 @@ def _online(
         if not patience_over:
             raise
         nodes = ()
-    return frozenset(node.instance_id for node in nodes if node.ping_status == "Online")
+    return frozenset(node.instance_id for node in nodes if node.online)

@@ -76,7 +76,7 @@ def _missing(
         return "it is stopped"
     if members is not None and node.instance_id not in members:
         return f"it does not belong to {environment.name} any more"
-    if node.ping_status != "Online":
+    if not node.online:
         return "its agent does not answer"
     return ""
 

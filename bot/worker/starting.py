@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.core.errors import StorageError
 from bot.core.nodes import NodeKey
@@ -10,6 +10,7 @@ from bot.core.plans import Operation, Plan
 from bot.core.requests import Request, RequestState
 from bot.core.running import about_run, moved, planned, remnant, run_id, start_by
 from bot.core.runs import RUN, Run, RunState
+from bot.core.wording import in_utc
 from bot.worker.context import Context
 from bot.worker.dispatch import hold
 from bot.worker.ending import end, give_up, show_run
@@ -96,7 +97,7 @@ def start(ctx: Context, run: Run) -> None:
 def _what_holds(ctx: Context, run: Run, request: Request, plan: Plan, now: datetime) -> str:
     """What a run waits for: its start time, the end of a freeze, another run. Empty for one that nothing may start."""
     if plan.not_before is not None and now < plan.not_before:
-        return f"it starts at {plan.not_before.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"it starts at {in_utc(plan.not_before)}"
     if run.environment not in ctx.rules:
         return ""
     if doubt := ctx.clock_watch.doubt():
